@@ -65,8 +65,10 @@ def _product(left: int, right: int) -> int:
 
 
 _POWERS = _powers_of_the_generator(31)  # the generator's order is 31, more than any code has symbols
-_VALUE = {symbol: value for value, symbol in enumerate(ALPHABET)}
-_SEED = {prefix: _VALUE[prefix[2].replace("L", "1")] for prefix in FORMS}  # a KMV code is not also a KML code
+_DOUBLES = bytes(map(_doubled, range(32)))
+_NO_SYMBOL = 255
+_VALUES = bytes(_SYMBOLS.index(byte) if byte in _SYMBOLS else _NO_SYMBOL for byte in range(256))
+_SEED = {prefix: ALPHABET.index(prefix[2].replace("L", "1")) for prefix in FORMS}  # a KMV code is no KML code
 _TO_VALUE = bytes(byte & 31 for byte in range(256))
 _TO_SYMBOL = bytes(_SYMBOLS[byte & 31] for byte in range(256))
 _TIMES_POWER = [bytes(_product(byte & 31, power) for byte in range(256)) for power in _POWERS]
@@ -147,14 +149,12 @@ def check(key: str) -> Standing:
     form = FORMS.get(key[:3])
     if form is None:
         return "foreign"
-    total = _SEED[form.prefix]
-    if len(key) != 3 + form.groups * form.group_length:
+    values = key[3:].encode("ascii", "replace").translate(_VALUES)
+    if len(values) != form.groups * form.group_length or _NO_SYMBOL in values:
         return "mistyped"
-    for symbol in key[3:]:
-        value = _VALUE.get(symbol)
-        if value is None:
-            return "mistyped"
-        total = _doubled(total) ^ value
+    total, doubles = _SEED[form.prefix], _DOUBLES
+    for value in values:
+        total = doubles[total] ^ value
     return "ours" if total == 0 else "mistyped"
 
 
@@ -167,40 +167,9 @@ def subject_hash(parts: tuple[str, ...]) -> int:
 _DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}")
 _CODE_CHARACTERS = re.compile(r"[^\W_]+(?:[ \-_./:#+=*]{1,3}[^\W_]+)*")
 # Words of headers and title rows in English and Italian.
-_WORDS = frozenset(
-    {
-        "code",
-        "codes",
-        "codice",
-        "codici",
-        "voucher",
-        "vouchers",
-        "coupon",
-        "coupons",
-        "id",
-        "no",
-        "nr",
-        "num",
-        "serial",
-        "list",
-        "lista",
-        "elenco",
-        "total",
-        "totale",
-        "totali",
-        "sheet",
-        "foglio",
-        "date",
-        "data",
-        "page",
-        "pagina",
-        "order",
-        "ordine",
-        "buono",
-        "buoni",
-        "key",
-        "keys",
-    }
+_WORD = re.compile(
+    r"(?:codes?|codic[ei]|vouchers?|coupons?|buon[oi]|id|n[or]|num|serial|list[ae]?|elenco|total[ei]?|sheet|foglio"
+    r"|dat[ae]|page|pagina|orders?|ordin[ei]|keys?)\d*"
 )
 
 
@@ -215,7 +184,7 @@ def looks_like_code(text: str) -> bool:
     if _DATE.fullmatch(shown) or not _CODE_CHARACTERS.fullmatch(shown):
         return False
     words = re.split(r"[ \-_]+", shown.lower())
-    if any(word.rstrip("0123456789") in _WORDS for word in words):
+    if any(map(_WORD.fullmatch, words)):
         return False
     return not (" " in shown and any(word.isalpha() and len(word) > 5 for word in words))
 

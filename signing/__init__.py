@@ -1,0 +1,1 @@
+"""Signed license keys: making them, checking them, and the only place that ever sees a private key."""

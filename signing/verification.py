@@ -1,0 +1,172 @@
+"""Checks a license key offline: its signature against a set of public keys, then what it says.
+
+``alg`` and ``typ`` are pinned; keys, certificates and addresses that a token names itself (``jwk``, ``x5c``, ``jku``,
+``x5u``) are never looked at. Any text at all gets a verdict; nothing here raises.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+
+from licensing.fields import Language
+from signing.key_sets import KeySet, decoded_base64url
+from signing.license_files import BEGIN, NotALicenseFile, read_license_file
+from signing.tokens import ALGORITHM, TYPE
+
+LONGEST_LICENSE = 65_536  # characters, of a token or file that is looked at
+
+_SENTENCES: dict[str, tuple[str, str]] = {
+    "valid": ("The license is valid.", "La licenza è valida."),
+    "not_a_license": (
+        "This is not a license key. Give the whole .lic file or the whole key.",
+        "Questa non è una chiave di licenza. Indicare l'intero file .lic o l'intera chiave.",
+    ),
+    "wrong_algorithm": (
+        "The key names the signature algorithm {detail}; license keys use EdDSA only. It is not one of ours.",
+        "La chiave indica l'algoritmo di firma {detail}; le licenze usano solo EdDSA. Non è una delle nostre.",
+    ),
+    "wrong_type": (
+        "This is a signed token, but of the type {detail} and not a license.",
+        "Questo è un token firmato, ma del tipo {detail} e non una licenza.",
+    ),
+    "unknown_key": (
+        "The license is signed with the key {detail}, which is not in the key set. Get the vendor's current key set.",
+        "La licenza è firmata con la chiave {detail}, che non è nell'insieme di chiavi. Procurarsi quello attuale del "
+        "fornitore.",
+    ),
+    "bad_signature": (
+        "The signature does not fit: the license was changed or cut off. Get the original again.",
+        "La firma non corrisponde: la licenza è stata modificata o troncata. Procurarsi di nuovo l'originale.",
+    ),
+    "expired": ("The license expired on {detail}.", "La licenza è scaduta il {detail}."),
+    "revoked": (
+        "The license {detail} was revoked or replaced by another one.",
+        "La licenza {detail} è stata revocata o sostituita da un'altra.",
+    ),
+}
+
+CODES = tuple(_SENTENCES)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check found: a stable code, what its sentence adds, and the claims once the signature was found good."""
+
+    code: str
+    detail: str = ""
+    claims: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def valid(self) -> bool:
+        """Whether the license may be used."""
+        return self.code == "valid"
+
+    def sentence(self, language: Language = "en") -> str:
+        """The verdict for a person."""
+        return _SENTENCES[self.code][1 if language == "it" else 0].replace("{detail}", self.detail)
+
+
+class _Refused(Exception):  # noqa: N818
+    """Carries a verdict out of the checks; never leaves this file."""
+
+    def __init__(self, code: str, detail: object = "") -> None:
+        self.verdict = Verdict(code, "".join(c if c.isprintable() else " " for c in f"{detail}"[:80]))
+
+
+def verify(license_text: str, keys: KeySet, *, now: float, revoked: Collection[str] = frozenset()) -> Verdict:
+    """The verdict on a token or ``.lic`` text; ``now`` in seconds since 1970, ``revoked`` license numbers."""
+    try:
+        claims = _signed_claims(_token(license_text), keys)
+    except _Refused as refused:
+        return refused.verdict
+    if claims["jti"] in revoked:
+        return Verdict("revoked", claims["jti"], claims)
+    expires_at = claims.get("exp")
+    if expires_at is not None and now >= expires_at:
+        return Verdict("expired", _moment(expires_at), claims)
+    return Verdict("valid", "", claims)
+
+
+def _token(text: str) -> str:
+    if len(text) > LONGEST_LICENSE:
+        raise _Refused("not_a_license")
+    if BEGIN not in text:
+        return text.removeprefix("\ufeff").strip()
+    try:
+        return read_license_file(text)
+    except NotALicenseFile:
+        raise _Refused("not_a_license") from None
+
+
+def _signed_claims(token: str, keys: KeySet) -> dict[str, Any]:
+    """The claims of a token that is well formed, of our type, and signed by one of the keys."""
+    try:
+        head, body, mark = token.split(".")
+        header = _json_object(decoded_base64url(head))
+        signature = decoded_base64url(mark)
+        signed = f"{head}.{body}".encode("ascii")
+    except (ValueError, RecursionError):
+        raise _Refused("not_a_license") from None
+    if header.get("alg") != ALGORITHM:
+        raise _Refused("wrong_algorithm", header.get("alg"))
+    if header.get("typ") != TYPE:
+        raise _Refused("wrong_type", header.get("typ"))
+    if "crit" in header:
+        raise _Refused("not_a_license")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or kid not in keys:
+        raise _Refused("unknown_key", kid)
+    try:
+        keys[kid].verify(signature, signed)
+    except InvalidSignature:
+        raise _Refused("bad_signature") from None
+    return _license_claims(body)
+
+
+def _license_claims(body: str) -> dict[str, Any]:
+    """The claims in a payload whose signature is good; refused where they are not those of a license."""
+    try:
+        claims = _json_object(decoded_base64url(body))
+    except (ValueError, RecursionError):
+        raise _Refused("not_a_license") from None
+    right = claims.get("lic")
+    if not isinstance(right, dict):
+        raise _Refused("not_a_license")
+    texts = (claims.get("iss"), claims.get("sub"), claims.get("jti"), right.get("sku"), right.get("version"))
+    optional = (right.get("host", ""), right.get("maintained_until", ""))
+    numbers = (claims.get("iat"), claims.get("exp", 0), right.get("qty"))
+    if not all(isinstance(text, str) for text in (*texts, *optional)) or any(type(n) is not int for n in numbers):
+        raise _Refused("not_a_license")
+    return claims
+
+
+def _json_object(octets: bytes) -> dict[str, Any]:
+    """A JSON object without a member named twice. Raises ``ValueError``."""
+    found = json.loads(octets.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is named twice")
+    return members
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _moment(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return str(seconds)
