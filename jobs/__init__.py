@@ -1,0 +1,1 @@
+"""The flow: what happens to a file from the door to its results."""

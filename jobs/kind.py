@@ -1,0 +1,87 @@
+"""What a batch kind is: columns, who may send it, and how its rows are decided and made true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine
+
+from licensing.decisions import Decision
+from licensing.fields import Field, Language
+from models.accounts import Account
+from models.batches import Batch
+from signing.tokens import Signer
+
+Values = Sequence[Any]
+
+
+@dataclass(slots=True)
+class Asked:
+    """One row on its way: its typed values in the order of the kind's fields, then its decision."""
+
+    ordinal: int
+    values: Values
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the rows of a batch are decided with. ``signer`` None means a preview: facts are not locked."""
+
+    batch: Batch
+    account: Account
+    engine: Engine
+    at: datetime
+    signer: Signer | None
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether this is a preview: nothing is locked, nothing is written."""
+        return self.signer is None
+
+    @property
+    def today(self) -> date:
+        """The day on which the batch is decided: that of its confirmation (UTC), for all its rows alike."""
+        return self.at.astimezone(UTC).date()
+
+
+class Rules(Protocol):
+    """The facts of one slice, loaded at once. ``decide`` goes row by row in file order and remembers what it gave."""
+
+    def decide(self, values: Values) -> Decision:
+        """The answer to one row."""
+
+    def apply(self, connection: Connection, asked: Sequence[Asked]) -> None:
+        """Make the answers true in bulk."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One batch kind.
+
+    ``subject``: the fields that name what a row is about; rows of one subject are never worked on at the same time.
+    ``domain``: kinds of one domain compete for the same subjects. ``load`` reads the facts of a slice with one query
+    each. ``is_sequential``: rows may lean on earlier rows of other subjects, so one worker goes through them in file
+    order. ``produce``: for rows whose effect is too large for one transaction (see ``jobs.running``).
+    ``guards_codes``: unknown codes are counted against the sender.
+    """
+
+    name: str
+    title: dict[Language, str]
+    senders: frozenset[str]
+    fields: tuple[Field, ...]
+    load: Callable[[Connection, Work, Sequence[Values]], Rules]
+    subject: tuple[str, ...] = ()
+    domain: str = ""
+    is_sequential: bool = False
+    produce: Callable[[Connection, Work, Asked, int], int] | None = None
+    guards_codes: bool = False
+    issues_licenses: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the fields, in the order of a row's values."""
+        return tuple(field.name for field in self.fields)

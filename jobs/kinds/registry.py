@@ -1,0 +1,11 @@
+"""Every batch kind by its name."""
+
+from __future__ import annotations
+
+from jobs.kind import Kind
+from jobs.kinds import load_accounts, load_products, load_vouchers, mint_vouchers, redeem_vouchers
+
+KINDS: dict[str, Kind] = {
+    module.KIND.name: module.KIND
+    for module in (load_accounts, load_products, load_vouchers, mint_vouchers, redeem_vouchers)
+}

@@ -1,0 +1,22 @@
+"""Fresh numbers and codes: the one place where chance comes in."""
+
+from __future__ import annotations
+
+import secrets
+
+from licensing import codes
+
+
+def license_numbers(count: int) -> list[str]:
+    """So many new license numbers."""
+    return codes.license_numbers(secrets.token_bytes(codes.LICENSE.random_symbols * count), count)
+
+
+def voucher_codes(count: int) -> list[str]:
+    """So many new voucher codes of 100 random bits each."""
+    return codes.voucher_codes(secrets.token_bytes(codes.VOUCHER.random_symbols * count), count)
+
+
+def account_numbers(count: int) -> list[str]:
+    """So many new account numbers."""
+    return codes.account_numbers(secrets.token_bytes(codes.ACCOUNT.random_symbols * count), count)

@@ -1,0 +1,196 @@
+"""Every answer a row can get: its outcome word, its stable code, and a sentence in English and Italian.
+
+A sentence's ``{detail}`` is replaced by what the row's decision adds (a date, a number, the part of a cell that is
+wrong). Codes are a contract: they are never renamed, only added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from licensing.fields import Language
+
+Outcome = Literal["issued", "unchanged", "accepted", "rejected", "skipped"]
+OUTCOMES: tuple[Outcome, ...] = ("issued", "unchanged", "accepted", "rejected", "skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One stable code and the sentence that a person reads for it."""
+
+    code: str
+    outcome: Outcome
+    en: str
+    it: str
+
+    def sentence(self, language: Language, detail: str = "") -> str:
+        """The sentence in a language with its detail filled in."""
+        text = self.it if language == "it" else self.en
+        return text.replace("{detail}", detail)
+
+
+_ALL = (
+    Code("issued", "issued", "License issued.", "Licenza emessa."),
+    Code("minted", "issued", "{detail} voucher codes minted.", "{detail} codici voucher generati."),
+    Code("created", "accepted", "Created.", "Creato."),
+    Code("updated", "accepted", "Updated: {detail}.", "Aggiornato: {detail}."),
+    Code("unchanged", "unchanged", "Already so; nothing was changed.", "Già così; nulla è stato modificato."),
+    Code(
+        "already_issued",
+        "unchanged",
+        "This row was answered before; here is the same key again.",
+        "Questa riga ha già avuto risposta; ecco di nuovo la stessa chiave.",
+    ),
+    Code(
+        "already_minted",
+        "unchanged",
+        "An order with this reference was minted before; here are the same codes.",
+        "Un ordine con questo riferimento è già stato generato; ecco gli stessi codici.",
+    ),
+    Code(
+        "missing_value",
+        "rejected",
+        "The column {detail} is required and its cell is blank. Fill it in.",
+        "La colonna {detail} è obbligatoria e la cella è vuota. Compilarla.",
+    ),
+    Code(
+        "invalid_value",
+        "rejected",
+        "{detail}",
+        "{detail}",
+    ),
+    Code(
+        "unreadable_cell",
+        "rejected",
+        "The cell holds an error or a formula without a value: {detail}. Type the value in.",
+        "La cella contiene un errore o una formula senza valore: {detail}. Scrivere il valore.",
+    ),
+    Code(
+        "bad_character",
+        "rejected",
+        "The cell holds a character that cannot be used: {detail}. Retype the cell.",
+        "La cella contiene un carattere non utilizzabile: {detail}. Riscrivere la cella.",
+    ),
+    Code(
+        "changed_by_spreadsheet",
+        "rejected",
+        "The spreadsheet turned this code into a number ({detail}) and digits are lost. Format the column as text and "
+        "enter the code again.",
+        "Il foglio di calcolo ha trasformato questo codice in un numero ({detail}) e alcune cifre sono perse. "
+        "Formattare la colonna come testo e inserire di nuovo il codice.",
+    ),
+    Code(
+        "ambiguous_date",
+        "rejected",
+        "{detail} can be read as two different dates. Write it as YYYY-MM-DD.",
+        "{detail} si può leggere come due date diverse. Scriverla come AAAA-MM-GG.",
+    ),
+    Code(
+        "mistyped_code",
+        "rejected",
+        "The code has a typing error: its check character does not fit. Compare it with the original.",
+        "Il codice contiene un errore di battitura: il carattere di controllo non corrisponde. Confrontarlo con "
+        "l'originale.",
+    ),
+    Code(
+        "unknown_voucher",
+        "rejected",
+        "No voucher with this code is known for this account.",
+        "Nessun voucher con questo codice è noto per questo account.",
+    ),
+    Code(
+        "already_redeemed",
+        "rejected",
+        "This voucher was redeemed before with other details.",
+        "Questo voucher è già stato riscattato con altri dati.",
+    ),
+    Code("voucher_expired", "rejected", "The voucher expired on {detail}.", "Il voucher è scaduto il {detail}."),
+    Code("voucher_void", "rejected", "The voucher was made void.", "Il voucher è stato annullato."),
+    Code(
+        "host_required",
+        "rejected",
+        "The product {detail} is bound to a host: give the host ID.",
+        "Il prodotto {detail} è legato a un host: indicare l'ID host.",
+    ),
+    Code("unknown_account", "rejected", "No account {detail} is known.", "Nessun account {detail} è noto."),
+    Code(
+        "not_an_oem",
+        "rejected",
+        "The account {detail} is not an OEM, and only OEMs hold vouchers.",
+        "L'account {detail} non è un OEM, e solo gli OEM hanno voucher.",
+    ),
+    Code("unknown_product", "rejected", "No product {detail} is known.", "Nessun prodotto {detail} è noto."),
+    Code(
+        "voucher_in_use",
+        "rejected",
+        "The voucher was redeemed, so its {detail} can no longer change.",
+        "Il voucher è stato riscattato, quindi {detail} non si può più cambiare.",
+    ),
+    Code(
+        "voucher_of_another",
+        "rejected",
+        "This code was loaded before for another account.",
+        "Questo codice è già stato caricato per un altro account.",
+    ),
+    Code(
+        "reference_reused",
+        "rejected",
+        "An order with the reference {detail} exists with other details. Use a new reference for a new order.",
+        "Esiste un ordine con il riferimento {detail} e altri dati. Usare un nuovo riferimento per un nuovo ordine.",
+    ),
+    Code(
+        "version_required",
+        "rejected",
+        "A release date, upgrade path or download needs a version in the same row.",
+        "Una data di rilascio, un percorso di aggiornamento o un download richiede una versione nella stessa riga.",
+    ),
+    Code(
+        "unknown_version",
+        "rejected",
+        "The upgrade path names {detail}, which is not a known version.",
+        "Il percorso di aggiornamento indica {detail}, che non è una versione nota.",
+    ),
+    Code(
+        "account_in_use",
+        "rejected",
+        "The account exists with another type ({detail}), and a type never changes.",
+        "L'account esiste con un altro tipo ({detail}), e il tipo non cambia mai.",
+    ),
+    Code("batch_cancelled", "skipped", "The batch was cancelled before this row's turn.", "Il lotto è stato annullato prima di questa riga."),
+    Code(
+        "batch_stopped",
+        "skipped",
+        "Another row was rejected and the batch was sent as all or nothing, so nothing was done.",
+        "Un'altra riga è stata respinta e il lotto era tutto o niente, quindi nulla è stato fatto.",
+    ),
+    Code(
+        "differs_from_preview",
+        "skipped",
+        "An answer would have differed from the preview and the batch was sent as exact, so nothing was done.",
+        "Una risposta sarebbe stata diversa dall'anteprima e il lotto era esatto, quindi nulla è stato fatto.",
+    ),
+    Code(
+        "account_stopped",
+        "skipped",
+        "The account named too many unknown codes and was stopped. Ask the vendor.",
+        "L'account ha indicato troppi codici sconosciuti ed è stato bloccato. Rivolgersi al fornitore.",
+    ),
+    Code(
+        "chunk_parked",
+        "skipped",
+        "This part of the batch failed three times and was set aside; the vendor can retry it. {detail}",
+        "Questa parte del lotto è fallita tre volte ed è stata messa da parte; il fornitore può riprovarla. {detail}",
+    ),
+)
+
+CODES: dict[str, Code] = {entry.code: entry for entry in _ALL}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A bad row or cell, as a value: the code, what the sentence adds, and the field it came from (if one)."""
+
+    code: str
+    detail: str = ""
+    field: str | None = None

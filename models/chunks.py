@@ -1,0 +1,375 @@
+"""Chunks: slices of a batch that one worker works off in one transaction, and the leases they are worked under.
+
+A lease is a fencing number and an end. Whoever holds the number may commit; a sweep gives expired leases back. The
+number changes with every claim, so a worker that was frozen, or cut off, finds its number gone and commits nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Sequence as DatabaseSequence,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from models.database import fetch, metadata, run
+
+Stage = Literal["read", "preview", "run", "contested", "closing", "render", "finish"]
+
+fence = DatabaseSequence("chunk_fence", metadata=metadata)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("lane", SmallInteger),
+    Column("first", Integer, nullable=False),
+    Column("last", Integer, nullable=False),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("position", BigInteger, nullable=False, server_default=text("0")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("available_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("fence", BigInteger),
+    Column("lease_until", DateTime(timezone=True)),
+    Column("worker", Text),
+    Column("session", Text),
+    Column("started_at", DateTime(timezone=True)),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("result", JSONB),
+    Column("reason", Text),
+    UniqueConstraint("batch_id", "stage", "number"),
+    CheckConstraint("state IN ('waiting', 'leased', 'done', 'parked', 'dropped')", name="state"),
+    CheckConstraint(
+        "stage IN ('read', 'preview', 'run', 'contested', 'closing', 'render', 'finish')", name="stage"
+    ),
+)
+Index("ix_chunks_open", chunks.c.batch_id, postgresql_where=text("state IN ('waiting', 'leased')"))
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A leased chunk. ``lane`` None means rows of every lane; ``position`` is how far earlier slices came."""
+
+    id: int
+    batch_id: int
+    stage: Stage
+    number: int
+    lane: int | None
+    first: int
+    last: int
+    position: int
+    attempts: int
+    fence: int
+    result: dict[str, Any] | None
+
+
+class LeaseLost(Exception):
+    """The chunk belongs to someone else by now, or its batch was stopped; nothing of this attempt may be committed."""
+
+
+def plan(
+    connection: Connection, batch_id: int, stage: Stage, slices: Iterable[tuple[int | None, int, int]]
+) -> int:
+    """Create the chunks of a stage, once: (lane, first ordinal, last ordinal) each. Says how many there are."""
+    records = [
+        {"batch": batch_id, "stage": stage, "number": number, "lane": lane, "first": first, "last": last}
+        for number, (lane, first, last) in enumerate(slices, 1)
+    ]
+    if records:
+        connection.execute(
+            text(
+                "INSERT INTO chunks (batch_id, stage, number, lane, first, last)"
+                " VALUES (:batch, :stage, :number, :lane, :first, :last) ON CONFLICT DO NOTHING"
+            ),
+            records,
+        )
+    return len(records)
+
+
+_FAIREST = """
+WITH busy AS (
+    SELECT b.account_id, b.id AS batch_id, count(*) AS leased
+    FROM chunks c JOIN batches b ON b.id = c.batch_id WHERE c.state = 'leased' GROUP BY b.account_id, b.id
+)
+SELECT c.id FROM chunks c JOIN batches b ON b.id = c.batch_id
+WHERE c.state = 'waiting' AND c.available_at <= clock_timestamp()
+ORDER BY
+    (SELECT coalesce(sum(leased), 0) FROM busy WHERE busy.account_id = b.account_id),
+    (SELECT coalesce(sum(leased), 0) FROM busy WHERE busy.batch_id = b.id),
+    b.last_served_at, b.confirm_order NULLS FIRST, c.number
+LIMIT 1 FOR UPDATE OF c SKIP LOCKED
+"""
+
+
+def claim(connection: Connection, worker: str, lease_seconds: float) -> Chunk | None:
+    """Lease the chunk whose turn it is: of the account, then the batch, that has the least in work just now.
+
+    The attempt is counted here, before any work starts. The database session of an earlier holder is ended, so that a
+    frozen process cannot keep rows locked.
+    """
+    row = connection.execute(
+        text(
+            f"WITH next AS MATERIALIZED ({_FAIREST})"
+            " UPDATE chunks SET state = 'leased', attempts = attempts + 1, fence = nextval('chunk_fence'),"
+            " lease_until = clock_timestamp() + make_interval(secs => :lease), worker = :worker,"
+            " started_at = clock_timestamp()"
+            " FROM next, (SELECT id, session AS earlier FROM chunks) AS before"
+            " WHERE chunks.id = next.id AND before.id = next.id"
+            " RETURNING chunks.id, batch_id, stage, number, lane, first, last, position, attempts, fence, result,"
+            " before.earlier"
+        ),
+        {"worker": worker, "lease": lease_seconds},
+    ).first()
+    if row is None:
+        return None
+    chunk = Chunk(*row[:-1])
+    if row[-1]:
+        end_session(connection, row[-1])
+    connection.execute(
+        text(
+            "UPDATE chunks SET session = (SELECT pid || '@' || extract(epoch FROM backend_start)"
+            " FROM pg_stat_activity WHERE pid = pg_backend_pid()) WHERE id = :id"
+        ),
+        {"id": chunk.id},
+    )
+    connection.execute(
+        text("UPDATE batches SET last_served_at = clock_timestamp() WHERE id = :id"), {"id": chunk.batch_id}
+    )
+    return chunk
+
+
+def end_session(connection: Connection, session: str) -> None:
+    """End a database session named ``pid@start``, unless it is this one or has ended."""
+    connection.execute(
+        text(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND pid || '@' || extract(epoch FROM backend_start) = :session"
+        ),
+        {"session": session},
+    )
+
+
+def still_held(connection: Connection, chunk: Chunk) -> None:
+    """Raise :class:`LeaseLost` if the lease is another's by now.
+
+    An early way out only; what decides is the fenced update that ends the transaction. It takes no lock, so that the
+    heartbeat can renew the lease of long work.
+    """
+    held = run(
+        connection,
+        "SELECT FROM chunks WHERE id = %(id)s AND state = 'leased' AND fence = %(fence)s",
+        {"id": chunk.id, "fence": chunk.fence},
+    )
+    if held != 1:
+        raise LeaseLost(f"chunk {chunk.id}, fence {chunk.fence}")
+
+
+def renew(connection: Connection, chunk: Chunk, lease_seconds: float) -> None:
+    """Extend a lease. Does nothing while another transaction holds the row, and nothing for a lease that is lost."""
+    run(
+        connection,
+        "UPDATE chunks SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s) WHERE id ="
+        " (SELECT id FROM chunks WHERE id = %(id)s AND state = 'leased' AND fence = %(fence)s"
+        "  FOR NO KEY UPDATE SKIP LOCKED)",
+        {"id": chunk.id, "fence": chunk.fence, "lease": lease_seconds},
+    )
+
+
+def advance_position(connection: Connection, chunk: Chunk, position: int, result: dict[str, Any]) -> None:
+    """Record how far a sliced chunk came, in the transaction of the slice. Raises :class:`LeaseLost`."""
+    _settle(connection, chunk, "position = %(position)s", result, position=position)
+
+
+def finish(connection: Connection, chunk: Chunk, result: dict[str, Any]) -> None:
+    """Mark a chunk done, in the transaction of its work. Raises :class:`LeaseLost`."""
+    _settle(connection, chunk, "state = 'done', finished_at = clock_timestamp(), lease_until = NULL", result)
+
+
+def _settle(connection: Connection, chunk: Chunk, settings: str, result: dict[str, Any], **parameters: Any) -> None:
+    changed = run(
+        connection,
+        f"UPDATE chunks SET {settings}, result = %(result)s::jsonb"
+        " WHERE id = %(id)s AND state = 'leased' AND fence = %(fence)s",
+        parameters | {"id": chunk.id, "fence": chunk.fence, "result": json.dumps(result)},
+    )
+    if changed != 1:
+        raise LeaseLost(f"chunk {chunk.id}, fence {chunk.fence}")
+
+
+def give_back(connection: Connection, chunk: Chunk, reason: str, *, after_seconds: float, counted: bool) -> None:
+    """End a lease without a result. An attempt that failed through no fault of the work is not counted."""
+    run(
+        connection,
+        "UPDATE chunks SET state = 'waiting', lease_until = NULL, reason = %(reason)s,"
+        " available_at = clock_timestamp() + make_interval(secs => %(after)s),"
+        " attempts = attempts - CASE WHEN %(counted)s THEN 0 ELSE 1 END"
+        " WHERE id = %(id)s AND state = 'leased' AND fence = %(fence)s",
+        {"id": chunk.id, "fence": chunk.fence, "reason": reason, "after": after_seconds, "counted": counted},
+    )
+
+
+def release_expired(connection: Connection) -> list[tuple[int, int, str]]:
+    """Give back the chunks whose lease ran out: (batch id, chunk id, worker).
+
+    The sessions of their holders are ended first: a frozen process must not keep rows locked.
+    """
+    expired = fetch(
+        connection, "SELECT session FROM chunks WHERE state = 'leased' AND lease_until < clock_timestamp()", {}
+    )
+    for (session,) in expired:
+        if session:
+            end_session(connection, session)
+    found = fetch(
+        connection,
+        "UPDATE chunks SET state = 'waiting', lease_until = NULL, available_at = clock_timestamp(),"
+        " reason = 'the worker ' || worker || ' went away in the middle of it'"
+        " WHERE id IN (SELECT id FROM chunks WHERE state = 'leased' AND lease_until < clock_timestamp()"
+        "  FOR NO KEY UPDATE SKIP LOCKED) RETURNING batch_id, id, worker",
+        {},
+    )
+    return [(row[0], row[1], row[2]) for row in found]
+
+
+def used_up(connection: Connection, attempts: int) -> list[tuple[int, int, Stage, int | None, int, int, str]]:
+    """Waiting chunks that failed as often as they may: (id, batch id, stage, lane, first, last, reason)."""
+    found = fetch(
+        connection,
+        "SELECT id, batch_id, stage, lane, first, last, coalesce(reason, '') FROM chunks"
+        " WHERE state = 'waiting' AND attempts >= %(attempts)s FOR NO KEY UPDATE SKIP LOCKED",
+        {"attempts": attempts},
+    )
+    return [tuple(row) for row in found]  # type: ignore[misc]
+
+
+def park(connection: Connection, chunk_id: int, result: dict[str, Any]) -> None:
+    """Set a chunk aside for good."""
+    run(
+        connection,
+        "UPDATE chunks SET state = 'parked', finished_at = clock_timestamp(), result = %(result)s::jsonb"
+        " WHERE id = %(id)s",
+        {"id": chunk_id, "result": json.dumps(result)},
+    )
+
+
+def drop_waiting(connection: Connection, batch_id: int) -> None:
+    """Take back the chunks of a batch that nobody has begun."""
+    run(
+        connection,
+        "UPDATE chunks SET state = 'dropped' WHERE batch_id = %(batch)s AND state = 'waiting'"
+        " AND stage IN ('read', 'preview', 'run', 'contested')",
+        {"batch": batch_id},
+    )
+
+
+def open_count(connection: Connection, batch_id: int) -> int:
+    """How many chunks of a batch still wait or are being worked on."""
+    return int(
+        fetch(
+            connection,
+            "SELECT count(*) FROM chunks WHERE batch_id = %(batch)s AND state IN ('waiting', 'leased')",
+            {"batch": batch_id},
+        )[0][0]
+    )
+
+
+def waiting(connection: Connection) -> int:
+    """How many chunks could be claimed now."""
+    return int(
+        fetch(
+            connection,
+            "SELECT count(*) FROM chunks WHERE state = 'waiting' AND available_at <= clock_timestamp()",
+            {},
+        )[0][0]
+    )
+
+
+def stages(connection: Connection, batch_id: int) -> set[Stage]:
+    """The stages that a batch has chunks of."""
+    return {row[0] for row in fetch(connection, "SELECT DISTINCT stage FROM chunks WHERE batch_id = %(b)s",
+                                    {"b": batch_id})}
+
+
+def of_stage(connection: Connection, batch_id: int, stage: Stage) -> Sequence[tuple[int, int, int, str, Any]]:
+    """(number, first, last, state, result) of the chunks of a stage, in order."""
+    return [
+        (row[0], row[1], row[2], row[3], row[4])
+        for row in fetch(
+            connection,
+            "SELECT number, first, last, state, result FROM chunks WHERE batch_id = %(batch)s AND stage = %(stage)s"
+            " ORDER BY number",
+            {"batch": batch_id, "stage": stage},
+        )
+    ]
+
+
+def parked(connection: Connection, batch_id: int) -> list[tuple[Stage, int, int, int, str]]:
+    """(stage, number, first, last, reason) of the chunks of a batch that were set aside."""
+    return [
+        (row[0], row[1], row[2], row[3], row[4])
+        for row in fetch(
+            connection,
+            "SELECT stage, number, first, last, coalesce(reason, '') FROM chunks WHERE batch_id = %(batch)s"
+            " AND state = 'parked' ORDER BY stage, number",
+            {"batch": batch_id},
+        )
+    ]
+
+
+def progress(connection: Connection, batch_id: int, stages: Sequence[Stage]) -> int:
+    """How many rows of a batch are through these stages, sliced chunks counted as far as they came."""
+    return int(
+        fetch(
+            connection,
+            "SELECT coalesce(sum((result ->> 'rows')::bigint), 0) FROM chunks WHERE batch_id = %(batch)s"
+            " AND stage = ANY(%(stages)s) AND result ? 'rows'",
+            {"batch": batch_id, "stages": list(stages)},
+        )[0][0]
+    )
+
+
+def stage_seconds(connection: Connection, batch_id: int) -> dict[str, float]:
+    """How long each stage of a batch took from its first start to its last end, in seconds."""
+    return {
+        row[0]: round(float(row[1]), 3)
+        for row in fetch(
+            connection,
+            "SELECT stage, extract(epoch FROM max(finished_at) - min(started_at)) FROM chunks"
+            " WHERE batch_id = %(batch)s AND finished_at IS NOT NULL GROUP BY stage",
+            {"batch": batch_id},
+        )
+    }
+
+
+def unknown_codes_today(connection: Connection, account_id: int) -> int:
+    """How many codes that nobody knows the rows of an account named in the last 24 hours."""
+    return int(
+        fetch(
+            connection,
+            "SELECT coalesce(sum((c.result ->> 'unknown')::int), 0) FROM batches b JOIN chunks c ON c.batch_id = b.id"
+            " WHERE b.account_id = %(account)s AND b.created_at > now() - interval '7 days'"
+            " AND c.finished_at > now() - interval '24 hours' AND c.result ? 'unknown'",
+            {"account": account_id},
+        )[0][0]
+    )

@@ -1,0 +1,97 @@
+"""The connection to PostgreSQL: engine, transactions, and COPY in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, MetaData, create_engine, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+class DatabaseUnavailable(Exception):
+    """PostgreSQL cannot be reached or dropped the connection; the work can be tried again."""
+
+
+def connect(url: str, *, pool_size: int = 5) -> Engine:
+    """An engine for a ``postgresql://`` URL. Connects at first use, checks a pooled connection before lending it."""
+    if url.startswith("postgresql://"):
+        url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        connect_args={"connect_timeout": 10, "application_name": "keymill"},
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One unit of work: commits at the end, rolls back on any exception."""
+    with engine.begin() as connection:
+        yield connection
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an exception says that the database went away, as against a mistake in the work."""
+    if isinstance(error, DatabaseUnavailable):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if isinstance(error, OperationalError | InterfaceError):
+        error = error.orig or error
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not isinstance(
+        error, psycopg.errors.QueryCanceled | psycopg.errors.DeadlockDetected | psycopg.errors.LockNotAvailable
+    )
+
+
+def raw(connection: Connection) -> psycopg.Connection[Any]:
+    """The psycopg connection under a SQLAlchemy one, inside the same transaction."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    if not connection.in_transaction():
+        connection.begin()
+    return driver
+
+
+def copy_text(value: str) -> str:
+    """A string as a field of COPY's text format."""
+    return value.translate(ESCAPED) if "\\" in value or "\n" in value or "\t" in value or "\r" in value else value
+
+
+def copy_in(connection: Connection, table: str, columns: str, blocks: Iterable[str | bytes]) -> None:
+    """Send rows that are already in COPY's text format. ``table`` and ``columns`` come from code, never from input."""
+    with raw(connection).cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copy:  # type: ignore[arg-type]
+        for block in blocks:
+            copy.write(block)
+
+
+def fetch(connection: Connection, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """All rows of a query as plain tuples: the fast way for a chunk's facts. Parameters as ``%(name)s``."""
+    cursor = raw(connection).cursor()
+    cursor.execute(query, parameters)  # type: ignore[arg-type]
+    return cursor.fetchall()
+
+
+def run(connection: Connection, query: str, parameters: dict[str, Any]) -> int:
+    """Run a statement the fast way and say how many rows it touched. Parameters as ``%(name)s``."""
+    return raw(connection).cursor().execute(query, parameters).rowcount  # type: ignore[arg-type]
+
+
+def scalar(connection: Connection, query: str, **parameters: Any) -> Any:
+    """The first column of the first row, or None."""
+    return connection.execute(text(query), parameters).scalar()

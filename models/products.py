@@ -1,0 +1,159 @@
+"""Products, their releases, and the upgrade paths between releases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    ForeignKey,
+    Identity,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from models.database import fetch, metadata
+
+products = Table(
+    "products",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("sku", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("host_bound", Boolean, nullable=False, server_default=text("false")),
+    Column("term_months", Integer),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("product_id", ForeignKey("products.id"), nullable=False),
+    Column("version", Text, nullable=False),
+    Column("release_date", Date),
+    UniqueConstraint("product_id", "version"),
+)
+
+upgrade_paths = Table(
+    "upgrade_paths",
+    metadata,
+    Column("from_release_id", ForeignKey("releases.id"), primary_key=True),
+    Column("to_release_id", ForeignKey("releases.id"), primary_key=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What is licensed. ``version`` is its newest release, which new licenses are issued for."""
+
+    id: int
+    sku: str
+    name: str
+    description: str | None
+    host_bound: bool
+    term_months: int | None
+    version: str | None
+
+
+_SELECT = (
+    "SELECT p.id, p.sku, p.name, p.description, p.host_bound, p.term_months,"
+    " (SELECT r.version FROM releases r WHERE r.product_id = p.id AND coalesce(r.release_date, '-infinity') <="
+    " current_date ORDER BY r.release_date DESC NULLS LAST, r.id DESC LIMIT 1) FROM products p"
+)
+
+
+def by_sku(connection: Connection, skus: Sequence[str], *, lock: bool = False) -> dict[str, Product]:
+    """The products with these SKUs, matched without regard to case, by upper-case SKU."""
+    rows = fetch(
+        connection,
+        _SELECT + " WHERE upper(p.sku) = ANY(%(skus)s) ORDER BY p.sku" + (" FOR NO KEY UPDATE" if lock else ""),
+        {"skus": [sku.upper() for sku in skus]},
+    )
+    return {row[1].upper(): Product(*row) for row in rows}
+
+
+def by_id(connection: Connection, ids: Sequence[int]) -> dict[int, Product]:
+    """The products with these ids."""
+    rows = fetch(connection, _SELECT + " WHERE p.id = ANY(%(ids)s)", {"ids": list(ids)})
+    return {row[0]: Product(*row) for row in rows}
+
+
+def releases_of(connection: Connection, product_ids: Sequence[int]) -> dict[tuple[int, str], date | None]:
+    """Release dates by (product id, version)."""
+    rows = fetch(
+        connection,
+        "SELECT product_id, version, release_date FROM releases WHERE product_id = ANY(%(ids)s)",
+        {"ids": list(product_ids)},
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def upgrades_to(connection: Connection, product_ids: Sequence[int]) -> set[tuple[str, str, int, str]]:
+    """The upgrade paths into these products: (from SKU, from version, to product id, to version)."""
+    return set(
+        fetch(
+            connection,
+            "SELECT fp.sku, f.version, t.product_id, t.version FROM upgrade_paths u"
+            " JOIN releases f ON f.id = u.from_release_id JOIN products fp ON fp.id = f.product_id"
+            " JOIN releases t ON t.id = u.to_release_id WHERE t.product_id = ANY(%(ids)s)",
+            {"ids": list(product_ids)},
+        )
+    )
+
+
+def save(connection: Connection, record: dict[str, Any]) -> None:
+    """Create or update a product by SKU. None means "leave alone"."""
+    connection.execute(
+        text(
+            "INSERT INTO products (sku, name, description, host_bound, term_months)"
+            " VALUES (:sku, :name, :description, coalesce(:host_bound, false), :term_months)"
+            " ON CONFLICT (sku) DO UPDATE SET name = coalesce(:name, products.name),"
+            " description = coalesce(:description, products.description),"
+            " host_bound = coalesce(:host_bound, products.host_bound),"
+            " term_months = coalesce(:term_months, products.term_months)"
+        ),
+        record,
+    )
+
+
+def save_release(connection: Connection, sku: str, version: str, release_date: date | None) -> None:
+    """Create a release or set its date."""
+    connection.execute(
+        text(
+            "INSERT INTO releases (product_id, version, release_date)"
+            " SELECT id, :version, :release_date FROM products WHERE sku = :sku"
+            " ON CONFLICT (product_id, version) DO UPDATE SET"
+            " release_date = coalesce(excluded.release_date, releases.release_date)"
+        ),
+        {"sku": sku, "version": version, "release_date": release_date},
+    )
+
+
+def save_upgrade_path(connection: Connection, source: tuple[str, str], target: tuple[str, str]) -> None:
+    """Allow the upgrade from one (SKU, version) to another; both exist."""
+    connection.execute(
+        text(
+            "INSERT INTO upgrade_paths (from_release_id, to_release_id)"
+            " SELECT f.id, t.id FROM releases f JOIN products fp ON fp.id = f.product_id,"
+            " releases t JOIN products tp ON tp.id = t.product_id"
+            " WHERE fp.sku = :from_sku AND f.version = :from_version AND tp.sku = :to_sku AND t.version = :to_version"
+            " ON CONFLICT DO NOTHING"
+        ),
+        {
+            "from_sku": source[0],
+            "from_version": source[1],
+            "to_sku": target[0],
+            "to_version": target[1],
+        },
+    )
