@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ class Asked:
 
     ordinal: int
     values: Values
-    decision: Decision
+    decision: Decision = Decision("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,29 @@ class Work:
 class Rules(Protocol):
     """The facts of one slice, loaded at once. ``decide`` goes row by row in file order and remembers what it gave."""
 
-    def decide(self, values: Values) -> Decision:
+    def decide(self, row: Asked) -> Decision:
         """The answer to one row."""
 
     def apply(self, connection: Connection, asked: Sequence[Asked]) -> None:
         """Make the answers true in bulk."""
+
+
+class Load(Protocol):
+    """Reads the facts that the rows of a slice need, with one query each.
+
+    ``before`` is given in a preview only, where nothing is written: the rules of the slice before, whose answers the
+    rows of this slice must reckon with.
+    """
+
+    def __call__(self, connection: Connection, work: Work, rows: Sequence[Values], before: Any = None) -> Rules:
+        """The rules of one slice."""
+
+
+class Produce(Protocol):
+    """Makes the next part of what a row asks for, at most so many things; says how many, and how many are left."""
+
+    def __call__(self, connection: Connection, work: Work, row: Asked, most: int) -> tuple[int, int]:
+        """(made now, still to come)."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +83,18 @@ class Kind:
     ``subject``: the fields that name what a row is about; rows of one subject are never worked on at the same time.
     ``domain``: kinds of one domain compete for the same subjects. ``load`` reads the facts of a slice with one query
     each. ``is_sequential``: rows may lean on earlier rows of other subjects, so one worker goes through them in file
-    order. ``produce``: for rows whose effect is too large for one transaction (see ``jobs.running``).
-    ``guards_codes``: unknown codes are counted against the sender.
+    order. ``produce``: for rows whose effect is too large for one transaction. ``guards_codes``: unknown codes are counted against the sender.
     """
 
     name: str
     title: dict[Language, str]
     senders: frozenset[str]
     fields: tuple[Field, ...]
-    load: Callable[[Connection, Work, Sequence[Values]], Rules]
+    load: Load
     subject: tuple[str, ...] = ()
     domain: str = ""
     is_sequential: bool = False
-    produce: Callable[[Connection, Work, Asked, int], int] | None = None
+    produce: Produce | None = None
     guards_codes: bool = False
     issues_licenses: bool = False
 

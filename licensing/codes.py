@@ -124,6 +124,7 @@ def account_numbers(random: bytes, count: int) -> list[str]:
 _INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _DASHES = "".join(chr(point) for point in range(0x10000) if unicodedata.category(chr(point)) == "Pd") + "\u2212\u2043"
 _SPACES = "".join(chr(point) for point in range(0x10000) if chr(point).isspace())
+_UNSEEN = dict.fromkeys(map(ord, _INVISIBLE))
 _DROPPED = dict.fromkeys(map(ord, _INVISIBLE + _DASHES + _SPACES))
 _LIKE_DIGITS = str.maketrans("OIL", "011")
 
@@ -134,9 +135,10 @@ def match_key(text: str) -> str:
     The same for every way of typing a code, and for the key itself.
     """
     if text.isascii():
-        key = text.upper().replace("-", "").replace(" ", "").strip()
+        key = "".join(text.upper().replace("-", "").split())  # five times as fast as translate
     else:
-        key = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).translate(_DROPPED).upper())
+        folded = unicodedata.normalize("NFKC", text).translate(_DROPPED).casefold().upper()
+        key = unicodedata.normalize("NFKC", folded)
     if key[:3] in FORMS:
         rest = key[3:]
         if "O" in rest or "I" in rest or "L" in rest:
@@ -164,10 +166,10 @@ def subject_hash(parts: tuple[str, ...]) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}")
-_CODE_CHARACTERS = re.compile(r"[^\W_]+(?:[ \-_./:#+=*]{1,3}[^\W_]+)*")
+_DATE_OR_TIME = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([T ]\d{1,2}:.*)?|\d{1,2}(:\d{2}){1,2}")
+_CODE_CHARACTERS = re.compile(r"[^\W_]+((\s?[\-_./:#+=*]\s?|\s{1,3})[^\W_]+)*")
 # Words of headers and title rows in English and Italian.
-_WORD = re.compile(
+_HEADER_WORD = re.compile(
     r"(?:codes?|codic[ei]|vouchers?|coupons?|buon[oi]|id|n[or]|num|serial|list[ae]?|elenco|total[ei]?|sheet|foglio"
     r"|dat[ae]|page|pagina|orders?|ordin[ei]|keys?)\d*"
 )
@@ -178,26 +180,31 @@ def looks_like_code(text: str) -> bool:
     key = match_key(text)
     if check(key) == "ours":
         return True
-    shown = unicodedata.normalize("NFKC", text).strip(_INVISIBLE + _SPACES)
+    shown = unicodedata.normalize("NFKC", text).translate(_UNSEEN).strip()
     if not 6 <= len(key) <= LONGEST_CODE or not any(map(str.isdigit, key)):
         return False
-    if _DATE.fullmatch(shown) or not _CODE_CHARACTERS.fullmatch(shown):
+    if _DATE_OR_TIME.fullmatch(shown) or not _CODE_CHARACTERS.fullmatch(shown):
         return False
-    words = re.split(r"[ \-_]+", shown.lower())
-    if any(map(_WORD.fullmatch, words)):
+    words = re.split(r"[\s\-_]+", shown)
+    if any(_HEADER_WORD.fullmatch(word.lower()) for word in words):
         return False
-    return not (" " in shown and any(word.isalpha() and len(word) > 5 for word in words))
+    return " " not in shown or not _is_phrase(shown, words)
 
 
+def _is_phrase(shown: str, words: list[str]) -> bool:
+    """Whether a text with spaces reads like language: upper and lower case mixed, or a long word without a digit."""
+    return shown not in (shown.upper(), shown.lower()) or any(word.isalpha() and len(word) > 5 for word in words)
+
+
+# Punctuation of ASCII; "&", "@", "+" and "$" tell companies apart.
 _PUNCTUATION = {point: None for point in range(128) if not chr(point).isalnum() and chr(point) not in "&@+$"}
 
 
 @lru_cache(maxsize=65_536)
 def company_key(name: str) -> str:
     """The key by which a company is found again: no case, spaces or punctuation; letters of every script stay."""
-    if name.isascii():
-        key = name.lower().translate(_PUNCTUATION)
-    else:
-        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-        key = "".join(c for c in folded if c in "&@+$" or unicodedata.category(c)[0] in "LMNS")
+    key = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).translate(_PUNCTUATION)
+    if not key.isascii():
+        kept = (char for char in key if char in "&@" or unicodedata.category(char)[0] in "LMNS")
+        key = unicodedata.normalize("NFKC", "".join(kept))
     return key or " ".join(name.split())

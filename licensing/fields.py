@@ -19,7 +19,9 @@ class Field:
     """One known column.
 
     ``name`` is what code, ``--set`` and JSON use; ``title`` is what a template prints per language; ``synonyms`` are
-    further headers that mean the same (any case; space, ``_``, ``-`` and ``.`` alike); ``longest`` is in characters.
+    further headers that mean the same (any case; space, ``_``, ``-`` and ``.`` alike); ``longest`` is in characters;
+    ``least`` and ``greatest`` bound numbers. ``may_be_lost``: a code that the spreadsheet destroyed is read as blank,
+    with a warning, instead of rejecting the row; for columns that a row can do without.
     """
 
     name: str
@@ -31,6 +33,9 @@ class Field:
     choices: tuple[str, ...] = ()
     longest: int = 255
     required: bool = False
+    least: int = 0
+    greatest: int = 2_147_483_647
+    may_be_lost: bool = False
 
     def needed(self) -> Field:
         """The same column, required."""

@@ -62,12 +62,12 @@ def decide_redemption(
         return Decision("unknown_voucher", field="voucher_code")
     if offer.state == "void":
         return Decision("voucher_void", field="voucher_code")
-    if earlier is not None:
-        if is_same_request(request, earlier):
-            return Decision("already_issued", license_number=earlier.number)
+    if earlier is not None and is_same_request(request, earlier):
+        return Decision("already_issued", license_number=earlier.number)
+    if earlier is not None or offer.state == "redeemed":
         return Decision("already_redeemed", field="voucher_code")
     if offer.state == "expired" or (offer.expires is not None and offer.expires < today):
-        expired_on = offer.expires.isoformat() if offer.expires else ""
+        expired_on = "?" if offer.expires is None else offer.expires.isoformat()
         return Decision("voucher_expired", expired_on, field="voucher_code")
     if offer.host_bound and not request.host_id:
         return Decision("host_required", offer.sku, field="host_id")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import calendar
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_DAY_SECONDS = 86_400
 
 
 def add_months(start: date, months: int) -> date:
@@ -22,5 +25,10 @@ def expiry_epoch(last_day: date | None) -> int | None:
     """The ``exp`` claim (seconds since 1970, UTC): the end of the last day."""
     if last_day is None:
         return None
-    end = datetime(last_day.year, last_day.month, last_day.day, tzinfo=UTC) + timedelta(days=1)
-    return int(end.timestamp())
+    return (last_day.toordinal() + 1 - _EPOCH) * _DAY_SECONDS
+
+
+def last_day_of(expires_at: int) -> date | None:
+    """The last day of an ``exp`` claim, the inverse of :func:`expiry_epoch`; None beyond what a date can say."""
+    ordinal = (expires_at - 1) // _DAY_SECONDS + _EPOCH
+    return date.fromordinal(ordinal) if 1 <= ordinal <= date.max.toordinal() else None

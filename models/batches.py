@@ -105,6 +105,11 @@ class Batch:
         """Whether the batch runs without a preview being confirmed."""
         return self.options.get("confirm") == "auto"
 
+    @property
+    def was_previewed(self) -> bool:
+        """Whether a preview pass is made before the run."""
+        return not self.is_auto or bool(self.options.get("exact"))
+
 
 _COLUMNS = ", ".join(field.name for field in fields(Batch))
 
@@ -171,6 +176,17 @@ def unfinished(connection: Connection) -> list[int]:
     return [row[0] for row in rows]
 
 
+def unfinished_of(connection: Connection, account_id: int) -> list[int]:
+    """The ids of an account's batches that are not yet done, failed or cancelled, oldest first, locked in that order."""
+    rows = fetch(
+        connection,
+        "SELECT id FROM batches WHERE account_id = %(account)s AND state NOT IN ('done', 'failed', 'cancelled')"
+        " ORDER BY id FOR NO KEY UPDATE",
+        {"account": account_id},
+    )
+    return [row[0] for row in rows]
+
+
 def change(connection: Connection, batch_id: int, **columns: Any) -> None:
     """Set columns of a batch. JSON columns take dictionaries."""
     values = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in columns.items()}
@@ -179,6 +195,21 @@ def change(connection: Connection, batch_id: int, **columns: Any) -> None:
         for name in values
     )
     connection.execute(text(f"UPDATE batches SET {settings} WHERE id = :id"), values | {"id": batch_id})
+
+
+def end(connection: Connection, batch_id: int, state: State, **columns: Any) -> None:
+    """Bring a batch to its final state."""
+    change(connection, batch_id, state=state, **columns)
+    run(connection, "UPDATE batches SET finished_at = clock_timestamp() WHERE id = %(id)s", {"id": batch_id})
+
+
+def cancel(connection: Connection, batch_id: int) -> None:
+    """Ask for a batch to be stopped: chunks that are done stay, the rest will be skipped."""
+    run(
+        connection,
+        "UPDATE batches SET cancelled_at = clock_timestamp() WHERE id = %(id)s AND cancelled_at IS NULL",
+        {"id": batch_id},
+    )
 
 
 def confirm(connection: Connection, batch_id: int) -> None:
@@ -208,14 +239,3 @@ def earlier_rivals(connection: Connection, batch: Batch, kinds: Sequence[str]) -
         {"order": batch.confirm_order, "kinds": list(kinds), "account": batch.account_id, "id": batch.id},
     )
     return [row[0] for row in rows]
-
-
-def counts(connection: Connection, batch_id: int) -> dict[str, int]:
-    """How many rows of a batch got each code so far, summed up from its finished chunks."""
-    rows = fetch(
-        connection,
-        "SELECT key, sum(value::int) FROM chunks, jsonb_each_text(result -> 'codes')"
-        " WHERE batch_id = %(id)s AND stage IN ('run', 'contested', 'closing') AND state = 'done' GROUP BY key",
-        {"id": batch_id},
-    )
-    return {row[0]: row[1] for row in rows}

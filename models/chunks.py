@@ -114,7 +114,7 @@ WITH busy AS (
     FROM chunks c JOIN batches b ON b.id = c.batch_id WHERE c.state = 'leased' GROUP BY b.account_id, b.id
 )
 SELECT c.id FROM chunks c JOIN batches b ON b.id = c.batch_id
-WHERE c.state = 'waiting' AND c.available_at <= clock_timestamp()
+WHERE c.state = 'waiting' AND c.available_at <= clock_timestamp() AND c.attempts < :attempts
 ORDER BY
     (SELECT coalesce(sum(leased), 0) FROM busy WHERE busy.account_id = b.account_id),
     (SELECT coalesce(sum(leased), 0) FROM busy WHERE busy.batch_id = b.id),
@@ -123,11 +123,11 @@ LIMIT 1 FOR UPDATE OF c SKIP LOCKED
 """
 
 
-def claim(connection: Connection, worker: str, lease_seconds: float) -> Chunk | None:
+def claim(connection: Connection, worker: str, lease_seconds: float, attempts: int) -> Chunk | None:
     """Lease the chunk whose turn it is: of the account, then the batch, that has the least in work just now.
 
-    The attempt is counted here, before any work starts. The database session of an earlier holder is ended, so that a
-    frozen process cannot keep rows locked.
+    The attempt is counted here, before any work starts; a chunk that had all its attempts is never leased again. The
+    database session of an earlier holder is ended, so that a frozen process cannot keep rows locked.
     """
     row = connection.execute(
         text(
@@ -140,7 +140,7 @@ def claim(connection: Connection, worker: str, lease_seconds: float) -> Chunk | 
             " RETURNING chunks.id, batch_id, stage, number, lane, first, last, position, attempts, fence, result,"
             " before.earlier"
         ),
-        {"worker": worker, "lease": lease_seconds},
+        {"worker": worker, "lease": lease_seconds, "attempts": attempts},
     ).first()
     if row is None:
         return None
@@ -222,7 +222,7 @@ def give_back(connection: Connection, chunk: Chunk, reason: str, *, after_second
     """End a lease without a result. An attempt that failed through no fault of the work is not counted."""
     run(
         connection,
-        "UPDATE chunks SET state = 'waiting', lease_until = NULL, reason = %(reason)s,"
+        "UPDATE chunks SET state = 'waiting', lease_until = NULL, session = NULL, reason = %(reason)s,"
         " available_at = clock_timestamp() + make_interval(secs => %(after)s),"
         " attempts = attempts - CASE WHEN %(counted)s THEN 0 ELSE 1 END"
         " WHERE id = %(id)s AND state = 'leased' AND fence = %(fence)s",
@@ -294,13 +294,14 @@ def open_count(connection: Connection, batch_id: int) -> int:
     )
 
 
-def waiting(connection: Connection) -> int:
+def waiting(connection: Connection, attempts: int) -> int:
     """How many chunks could be claimed now."""
     return int(
         fetch(
             connection,
-            "SELECT count(*) FROM chunks WHERE state = 'waiting' AND available_at <= clock_timestamp()",
-            {},
+            "SELECT count(*) FROM chunks WHERE state = 'waiting' AND available_at <= clock_timestamp()"
+            " AND attempts < %(attempts)s",
+            {"attempts": attempts},
         )[0][0]
     )
 
@@ -347,6 +348,41 @@ def progress(connection: Connection, batch_id: int, stages: Sequence[Stage]) -> 
             {"batch": batch_id, "stages": list(stages)},
         )[0][0]
     )
+
+
+def codes_of(connection: Connection, batch_id: int, stages: Sequence[Stage]) -> dict[str, int]:
+    """How many rows got each code in these stages of a batch."""
+    rows = fetch(
+        connection,
+        "SELECT key, sum(value::int) FROM chunks, jsonb_each_text(result -> 'codes')"
+        " WHERE batch_id = %(batch)s AND stage = ANY(%(stages)s) AND state IN ('done', 'parked') GROUP BY key ORDER BY key",
+        {"batch": batch_id, "stages": list(stages)},
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def total(connection: Connection, batch_id: int, name: str) -> int:
+    """The sum of a number that the chunks of a batch left in their results."""
+    found = fetch(
+        connection,
+        "SELECT coalesce(sum((result ->> %(name)s)::bigint), 0) FROM chunks WHERE batch_id = %(batch)s"
+        " AND stage <> 'preview' AND result ? %(name)s",
+        {"batch": batch_id, "name": name},
+    )
+    return int(found[0][0])
+
+
+def warnings_of(connection: Connection, batch_id: int, stages: Sequence[Stage]) -> list[dict[str, Any]]:
+    """The warnings that the chunks of these stages left, in order."""
+    return [
+        row[0]
+        for row in fetch(
+            connection,
+            "SELECT result -> 'warnings' FROM chunks WHERE batch_id = %(batch)s AND stage = ANY(%(stages)s)"
+            " AND result ? 'warnings' ORDER BY stage, number",
+            {"batch": batch_id, "stages": list(stages)},
+        )
+    ]
 
 
 def stage_seconds(connection: Connection, batch_id: int) -> dict[str, float]:

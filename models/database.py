@@ -73,6 +73,11 @@ def copy_text(value: str) -> str:
     return value.translate(ESCAPED) if "\\" in value or "\n" in value or "\t" in value or "\r" in value else value
 
 
+def copy_line(*values: object) -> str:
+    """A line of COPY's text format; None is NULL, everything else its ``str``."""
+    return "\t".join(["\\N" if value is None else copy_text(str(value)) for value in values]) + "\n"
+
+
 def copy_in(connection: Connection, table: str, columns: str, blocks: Iterable[str | bytes]) -> None:
     """Send rows that are already in COPY's text format. ``table`` and ``columns`` come from code, never from input."""
     with raw(connection).cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copy:  # type: ignore[arg-type]

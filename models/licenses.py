@@ -13,7 +13,7 @@ from models.database import copy_in, fetch, metadata, raw
 licenses = Table(
     "licenses",
     metadata,
-    Column("number", Text, primary_key=True),
+    Column("number", Text(collation="C"), primary_key=True),
     Column("key", Text, nullable=False),
     Column("account_id", BigInteger, nullable=False),
     Column("customer_id", BigInteger, nullable=False),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, SmallInteger, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.database import copy_in, fetch, metadata, raw, run
+from models.database import copy_in, copy_line, fetch, metadata, raw, run
 
 # Rows and outcomes are written by the million and never changed (a trigger sees to it). They carry no foreign keys,
 # which would cost a look-up per row; see docs/decisions/0006-schema.md.
@@ -33,7 +34,7 @@ outcomes = Table(
     Column("code", Text, nullable=False),
     Column("detail", Text),
     Column("faults", JSONB),
-    Column("license_number", Text),
+    Column("license_number", Text(collation="C")),
     Column("order_id", BigInteger),
 )
 
@@ -137,6 +138,17 @@ def skip_unanswered(
         " ON CONFLICT (batch_id, ordinal) DO NOTHING",
         {"batch": batch_id, "code": code, "detail": detail, "first": first, "last": last, "lane": lane},
     )
+
+
+def outcomes_with(connection: Connection, batch_id: int, codes: list[str]) -> list[str]:
+    """The outcomes of a batch with these codes, as :func:`add_outcomes` takes them."""
+    found = fetch(
+        connection,
+        f"SELECT {_ANSWER}, license_number, order_id FROM outcomes WHERE batch_id = %(batch)s AND code = ANY(%(codes)s)"
+        " ORDER BY ordinal",
+        {"batch": batch_id, "codes": codes},
+    )
+    return [copy_line(*row[:4], None if row[4] is None else json.dumps(row[4]), *row[5:]) for row in found]
 
 
 class Answer(NamedTuple):

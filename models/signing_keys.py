@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, Connection, DateTime, LargeBinary, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.database import metadata
+from models.database import metadata, scalar
 
 signing_keys = Table(
     "signing_keys",
@@ -30,6 +30,12 @@ class SigningKey(NamedTuple):
     created_at: datetime
 
 
+def newest_kid(connection: Connection) -> str | None:
+    """The name of the key that signs; None when there is no key yet."""
+    kid: str | None = scalar(connection, "SELECT kid FROM signing_keys ORDER BY created_at DESC, kid DESC LIMIT 1")
+    return kid
+
+
 def oldest_to_newest(connection: Connection) -> list[SigningKey]:
     """Every key; the last one signs."""
     rows = connection.execute(text("SELECT kid, jwk, wrapped, created_at FROM signing_keys ORDER BY created_at, kid"))
@@ -37,9 +43,12 @@ def oldest_to_newest(connection: Connection) -> list[SigningKey]:
 
 
 def add(connection: Connection, kid: str, jwk: dict[str, Any], wrapped: bytes) -> None:
-    """Store a new key, which signs from now on."""
+    """Store a new key, which signs from now on: it is made younger than every other, whatever the clock says."""
     connection.execute(
-        text("INSERT INTO signing_keys (kid, jwk, wrapped) VALUES (:kid, cast(:jwk AS jsonb), :wrapped)"),
+        text(
+            "INSERT INTO signing_keys (kid, jwk, wrapped, created_at) VALUES (:kid, cast(:jwk AS jsonb), :wrapped,"
+            " greatest(clock_timestamp(), (SELECT max(created_at) + interval '1 microsecond' FROM signing_keys)))"
+        ),
         {"kid": kid, "jwk": json.dumps(jwk), "wrapped": wrapped},
     )
 

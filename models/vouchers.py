@@ -51,7 +51,7 @@ vouchers = Table(
     "vouchers",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("key", Text, nullable=False, unique=True),
+    Column("key", Text(collation="C"), nullable=False, unique=True),
     Column("code", Text, nullable=False),
     Column("oem_id", BigInteger, nullable=False),
     Column("product_id", BigInteger, nullable=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from typing import Any
 
 from sqlalchemy import Column, Connection, DateTime, Integer, Table, Text, func
@@ -19,6 +20,11 @@ workers = Table(
     Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("peak_rss_mb", Integer),
 )
+
+
+def peak_rss_mb() -> int:
+    """The most memory that this process has held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def beat(connection: Connection, name: str, role: str, host: str, pid: int, peak_rss_mb: int) -> None:

@@ -32,7 +32,7 @@ class WrongKeyEncryptionKey(Exception):  # noqa: N818
     def __init__(self, kid: str) -> None:
         super().__init__(
             f"The key-encryption key does not open the signing key {kid}. Give the one that was set when the key was "
-            "made or last wrapped; if it is lost, rotate to a new signing key."
+            "made or last wrapped; if it is lost, go on with a new signing key: keymill keys rotate --lost"
         )
 
 

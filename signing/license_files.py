@@ -5,9 +5,10 @@ Only the token counts. The readable lines are a courtesy, and what is checked an
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from textwrap import wrap
 
+from licensing.terms import last_day_of
 from signing.tokens import LicenseClaims
 
 BEGIN = "-----BEGIN LICENSE-----"
@@ -19,13 +20,14 @@ class NotALicenseFile(ValueError):  # noqa: N818
     """A text without exactly one block between BEGIN LICENSE and END LICENSE lines."""
 
 
-def _day(seconds: int) -> date:
-    return datetime.fromtimestamp(seconds, UTC).date()
-
-
 def _one_line(value: str) -> str:
     """A value with every line break, control and invisible character made a space, so that it cannot add lines."""
     return "".join(char if char.isprintable() else " " for char in value).strip()
+
+
+def shown_last_day(expires_at: int) -> str:
+    """The last day on which a license with this ``exp`` may be used, for a person: the day that a result file gives."""
+    return str(last_day_of(expires_at) or expires_at)
 
 
 def license_file(token: str, claims: LicenseClaims, company: str = "") -> str:
@@ -37,8 +39,8 @@ def license_file(token: str, claims: LicenseClaims, company: str = "") -> str:
         ("Quantity", str(claims.quantity)),
         ("Customer", f"{claims.customer_number} {company}"),
         ("Host", "any" if claims.host is None else claims.host),
-        ("Valid until", "perpetual" if claims.expires_at is None else f"{_day(claims.expires_at)}"),
-        ("Issued", f"{_day(claims.issued_at)}"),
+        ("Valid until", "perpetual" if claims.expires_at is None else shown_last_day(claims.expires_at)),
+        ("Issued", f"{datetime.fromtimestamp(claims.issued_at, UTC).date()}"),
     ]
     readable = [f"{name}: {_one_line(value)}" for name, value in lines]
     return "\n".join([BEGIN, *readable, "", *wrap(token, _LINE_LENGTH, break_on_hyphens=False), END, ""])

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 
 from licensing.fields import Language
 from signing.key_sets import KeySet, decoded_base64url
-from signing.license_files import BEGIN, NotALicenseFile, read_license_file
+from signing.license_files import BEGIN, NotALicenseFile, read_license_file, shown_last_day
 from signing.tokens import ALGORITHM, TYPE
 
 LONGEST_LICENSE = 65_536  # characters, of a token or file that is looked at
@@ -44,7 +43,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "The signature does not fit: the license was changed or cut off. Get the original again.",
         "La firma non corrisponde: la licenza è stata modificata o troncata. Procurarsi di nuovo l'originale.",
     ),
-    "expired": ("The license expired on {detail}.", "La licenza è scaduta il {detail}."),
+    "expired": (
+        "The license was valid until {detail} and has expired.",
+        "La licenza era valida fino al {detail} ed è scaduta.",
+    ),
     "revoked": (
         "The license {detail} was revoked or replaced by another one.",
         "La licenza {detail} è stata revocata o sostituita da un'altra.",
@@ -89,7 +91,7 @@ def verify(license_text: str, keys: KeySet, *, now: float, revoked: Collection[s
         return Verdict("revoked", claims["jti"], claims)
     expires_at = claims.get("exp")
     if expires_at is not None and now >= expires_at:
-        return Verdict("expired", _moment(expires_at), claims)
+        return Verdict("expired", shown_last_day(expires_at), claims)
     return Verdict("valid", "", claims)
 
 
@@ -163,10 +165,3 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-def _moment(seconds: int) -> str:
-    try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
-    except (ValueError, OverflowError, OSError):
-        return str(seconds)

@@ -31,7 +31,9 @@ COLUMNS = (
 class Records:
     """The accounts that a slice of rows names, and those they delegate to."""
 
-    def __init__(self, connection: Connection, work: Work, rows: Sequence[Values]) -> None:
+    def __init__(
+        self, connection: Connection, work: Work, rows: Sequence[Values], before: Records | None = None
+    ) -> None:
         wanted = {row[0] for row in rows} | {number for row in rows for number in row[11] or ()}
         found = accounts.by_numbers(connection, list(wanted), lock=not work.is_preview)
         delegations = accounts.delegations_of(connection, [account.id for account in found.values()])
@@ -43,11 +45,11 @@ class Records:
             }
             | {"delegates_to": delegations.get(account.id, set())}
             for number, account in found.items()
-        }
+        } | (before.known if before else {})
 
-    def decide(self, values: Values) -> Decision:
+    def decide(self, row: Asked) -> Decision:
         """Whether the account is new, changed or known."""
-        wanted = dict(zip(KIND.names, values, strict=True))
+        wanted = dict(zip(KIND.names, row.values, strict=True))
         number = wanted["account"]
         for distributor in wanted["delegates_to"] or ():
             if self.known.get(distributor, {}).get("type") != "distributor":

@@ -35,7 +35,9 @@ def source_of(path: str) -> tuple[str, str]:
 class Records:
     """The products that a slice of rows names, with their releases and upgrade paths."""
 
-    def __init__(self, connection: Connection, work: Work, rows: Sequence[Values]) -> None:
+    def __init__(
+        self, connection: Connection, work: Work, rows: Sequence[Values], before: Records | None = None
+    ) -> None:
         skus = {row[0] for row in rows} | {source_of(path)[0] for row in rows for path in row[4] or ()}
         found = products.by_sku(connection, list(skus), lock=not work.is_preview)
         ids = [product.id for product in found.values()]
@@ -51,10 +53,14 @@ class Records:
             (sku.upper(), version, sku_of[to_id], to_version)
             for sku, version, to_id, to_version in products.upgrades_to(connection, ids)
         }
+        if before is not None:
+            self.known |= before.known
+            self.releases |= before.releases
+            self.paths |= before.paths
 
-    def decide(self, values: Values) -> Decision:
+    def decide(self, row: Asked) -> Decision:
         """Whether the product or its release is new, changed or known."""
-        sku, name, version, released, upgrade_from, host_bound, term, description = values
+        sku, name, version, released, upgrade_from, host_bound, term, description = row.values
         key = sku.upper()
         if version is None and (released is not None or upgrade_from):
             return Decision("version_required", field="version")

@@ -11,7 +11,7 @@ from licensing import codes
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
 from models import accounts, products, vouchers
-from models.database import copy_text
+from models.database import copy_line
 from models.vouchers import Voucher
 
 COLUMNS = (
@@ -27,16 +27,18 @@ COLUMNS = (
 class Loads:
     """The vouchers, OEMs and products that a slice of rows names."""
 
-    def __init__(self, connection: Connection, work: Work, rows: Sequence[Values]) -> None:
+    def __init__(
+        self, connection: Connection, work: Work, rows: Sequence[Values], before: Loads | None = None
+    ) -> None:
         self.vouchers = vouchers.by_key(
             connection, [codes.match_key(row[0]) for row in rows], lock=not work.is_preview
-        )
+        ) | (before.vouchers if before else {})
         self.oems = accounts.by_numbers(connection, list({row[1] for row in rows}), lock=False)
         self.products = products.by_sku(connection, list({row[2] for row in rows}))
 
-    def decide(self, values: Values) -> Decision:
+    def decide(self, row: Asked) -> Decision:
         """Whether the voucher is new, changed or known; what was redeemed is never changed."""
-        code, oem_number, sku, version, term, expires = values
+        code, oem_number, sku, version, term, expires = row.values
         key = codes.match_key(code)
         if codes.check(key) == "mistyped":
             return Decision("mistyped_code", field="voucher_code")
@@ -80,10 +82,7 @@ class Loads:
         vouchers.add(
             connection,
             [
-                f"{copy_text(v.key)}\t{copy_text(v.code.strip())}\t{v.oem_id}\t{v.product_id}"
-                f"\t{copy_text(v.version) if v.version else NULL}"
-                f"\t{NULL if v.term_months is None else v.term_months}"
-                f"\t{v.expires.isoformat() if v.expires else NULL}\t{NULL}\n"
+                copy_line(v.key, v.code, v.oem_id, v.product_id, v.version, v.term_months, v.expires, None)
                 for v in created.values()
             ],
         )
@@ -102,8 +101,6 @@ class Loads:
             ],
         )
 
-
-NULL = "\\N"
 
 KIND = Kind(
     name="load-vouchers",

@@ -31,7 +31,9 @@ COLUMNS = (
 class Redemptions:
     """The vouchers of one slice of rows, what they became already, and the license numbers kept ready for them."""
 
-    def __init__(self, connection: Connection, work: Work, rows: Sequence[Values]) -> None:
+    def __init__(
+        self, connection: Connection, work: Work, rows: Sequence[Values], before: Redemptions | None = None
+    ) -> None:
         self.work = work
         keys = [codes.match_key(row[0]) for row in rows]
         self.vouchers = vouchers.by_key(connection, keys, lock=not work.is_preview)
@@ -41,11 +43,13 @@ class Redemptions:
             voucher_id: redeeming.Earlier(*license)
             for voucher_id, license in (licenses.of_vouchers(connection, redeemed) if redeemed else {}).items()
         }
+        if before is not None:
+            self.earlier |= before.earlier
         self.fresh_numbers = iter(numbers.license_numbers(len(rows)))
 
-    def decide(self, values: Values) -> Decision:
+    def decide(self, row: Asked) -> Decision:
         """Whether the row's voucher becomes a license, or became it before, or why not."""
-        code, company, _email, country, host_id, _reference = values
+        code, company, _email, country, host_id, _reference = row.values
         request = redeeming.Request(codes.match_key(code), codes.company_key(company), country or "", host_id or "")
         voucher = self.vouchers.get(request.key)
         if voucher is None:

@@ -49,7 +49,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_audit_log'))
     )
     op.create_table('licenses',
-    sa.Column('number', sa.Text(), nullable=False),
+    sa.Column('number', sa.Text(collation='C'), nullable=False),
     sa.Column('key', sa.Text(), nullable=False),
     sa.Column('account_id', sa.BigInteger(), nullable=False),
     sa.Column('customer_id', sa.BigInteger(), nullable=False),
@@ -75,7 +75,7 @@ def upgrade() -> None:
     sa.Column('code', sa.Text(), nullable=False),
     sa.Column('detail', sa.Text(), nullable=True),
     sa.Column('faults', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('license_number', sa.Text(), nullable=True),
+    sa.Column('license_number', sa.Text(collation='C'), nullable=True),
     sa.Column('order_id', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('batch_id', 'ordinal', name=op.f('pk_outcomes'))
     )
@@ -115,7 +115,7 @@ def upgrade() -> None:
     )
     op.create_table('vouchers',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
-    sa.Column('key', sa.Text(), nullable=False),
+    sa.Column('key', sa.Text(collation='C'), nullable=False),
     sa.Column('code', sa.Text(), nullable=False),
     sa.Column('oem_id', sa.BigInteger(), nullable=False),
     sa.Column('product_id', sa.BigInteger(), nullable=False),
@@ -243,3 +243,16 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('from_release_id', 'to_release_id', name=op.f('pk_upgrade_paths'))
     )
     # ### end Alembic commands ###
+    op.execute('CREATE SEQUENCE batch_confirm_order')
+    op.execute('CREATE SEQUENCE chunk_fence')
+    # The promises that no code path may break: what was said stays said.
+    op.execute(
+        "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+    )
+    for table, events in (("audit_log", "UPDATE OR DELETE OR TRUNCATE"), ("rows", "UPDATE"), ("outcomes", "UPDATE")):
+        op.execute(
+            f"CREATE TRIGGER append_only BEFORE {events} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
+    # Operations: the account that loads everything else.
+    op.execute("INSERT INTO accounts (number, type, name) VALUES ('VENDOR', 'vendor', 'Vendor')")

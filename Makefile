@@ -1,0 +1,65 @@
+# Everything is one command. Needs Python 3.11 or later, make and a package index, nothing else.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV   := .venv
+BIN    := $(VENV)/bin
+DONE   := $(VENV)/.installed
+LOCKED := requirements.lock
+# What the index is, and how it is reached, is the machine's business (pip's own settings). Every file is held to its hash.
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench crash docs lock clean
+
+help: ## Show the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(DONE) ## Install Keymill and its locked dependencies into .venv
+
+$(DONE): $(LOCKED) pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Keymill needs Python 3.11 or later; none was found on PATH." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -qq --no-compile --require-hashes --requirement $(LOCKED)
+	$(PIP) install -qq --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: install ## The main job from nothing on an embedded stack: mint, redeem, verify
+	@$(BIN)/keymill demo
+
+check: install ## Lint, format, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: check node ## All checks and all tests
+	$(BIN)/python -m pytest $(TESTS)
+
+# The second JOSE library that our keys are held to is not in Python; it is used where Node is there.
+NODE := build/node/.installed
+.PHONY: node
+node: $(if $(shell command -v npm),$(NODE))
+
+$(NODE): tests/signing/package-lock.json
+	@mkdir -p build/node
+	cp tests/signing/package.json tests/signing/package-lock.json build/node/
+	cd build/node && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+bench: install ## The benchmarks, one JSON line each
+	@$(BIN)/keymill bench
+
+crash: install ## 200 faults while batches run, then the books are checked
+	@$(BIN)/python -m tests.crash.run
+
+docs: install ## Write docs/reference anew from the code
+	@$(BIN)/python -m docs.generate
+
+lock: install ## Resolve the dependencies anew into requirements.lock
+	$(PIP) install -qq uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade --no-annotate \
+		--no-header --no-emit-index-url --extra embedded --extra dev --output-file $(LOCKED) pyproject.toml
+
+clean: ## Remove the environment, build folder and caches (never .keymill)
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

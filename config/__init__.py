@@ -1,0 +1,1 @@
+"""Settings, logging, the embedded servers, and the one place that wires things together."""

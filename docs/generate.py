@@ -1,0 +1,157 @@
+"""Writes docs/reference from the code, so that it is never out of date (``make docs``; a test compares)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from config.settings import PREFIX, Limits, Settings
+from jobs.kind import Kind
+from jobs.kinds.registry import KINDS
+from licensing.field_catalogue import FIELDS
+from licensing.fields import Field
+from licensing.outcomes import CODES, OUTCOMES
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Made from the code by `make docs`: edit the code, not this page. -->"
+
+
+def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    lines = [list(titles)]
+    lines += [["---"] * len(lines[0])] + [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def page(title: str, *parts: str) -> str:
+    """A page with its title and the note that it is made."""
+    return "\n\n".join([f"# {title}", NOTE, *parts]) + "\n"
+
+
+def outcomes() -> str:
+    """Every outcome code with its sentences."""
+    parts = ["Every row gets exactly one outcome, and with it a code that never changes its meaning or its name."]
+    for outcome in OUTCOMES:
+        found = [code for code in CODES.values() if code.outcome == outcome]
+        if found:
+            parts += [
+                f"## {outcome}",
+                table(("Code", "English", "Italiano"), ((f"`{c.code}`", c.en, c.it) for c in found)),
+            ]
+    return page("Outcome codes", *parts)
+
+
+def kinds() -> str:
+    """Every batch kind with its columns."""
+    parts = ["A column marked `*` is required. Columns that a kind does not know are kept and given back untouched."]
+    for kind in KINDS.values():
+        parts += [
+            f"## {kind.name}",
+            _facts_of(kind),
+            table(("Column", "Title", "Titolo"), map(_column_of, kind.fields)),
+        ]
+    return page("Batch kinds", *parts)
+
+
+def _facts_of(kind: Kind) -> str:
+    return f"{kind.title['en']} ({kind.title['it']}). Sent by: {', '.join(sorted(kind.senders))}."
+
+
+def _column_of(field: Field) -> tuple[str, str, str]:
+    return (
+        f"[`{field.name}`](columns.md#{field.name}){'*' if field.required else ''}",
+        field.title["en"],
+        field.title["it"],
+    )
+
+
+def columns() -> str:
+    """Every known column, with the other headers that mean the same."""
+    parts = ["Headers match in any order and any case; space, `_`, `-` and `.` are alike."]
+    for field in FIELDS.values():
+        parts += [f"## {field.name}", f"{field.note['en']}\n{field.note['it']}", _form_of(field)]
+    return page("Columns", *parts)
+
+
+def _form_of(field: Field) -> str:
+    lines = [f"- Titles: {field.title['en']}; {field.title['it']}", f"- Form: {field.type}, e.g. `{field.example}`"]
+    if field.choices:
+        lines.append("- One of: " + ", ".join(f"`{choice}`" for choice in field.choices))
+    if field.synonyms:
+        lines.append("- Also read as: " + ", ".join(field.synonyms))
+    return "\n".join(lines)
+
+
+def settings() -> str:
+    """Every environment variable."""
+    return page(
+        "Settings",
+        "All settings are environment variables. A blank one counts as not set. Everything that is wrong is told at "
+        "once when a command starts.",
+        table(("Variable", "Default", "Meaning"), _variables(Settings, PREFIX)),
+        "## Limits",
+        "What an upload may be at most.",
+        table(("Variable", "Default", "Meaning"), _variables(Limits, f"{PREFIX}LIMITS__")),
+    )
+
+
+def _variables(model: type[BaseModel], prefix: str) -> Iterable[tuple[str, str, str]]:
+    for name, field in model.model_fields.items():
+        if name != "limits":
+            default = "" if field.default_factory is not None or field.default in (None, "") else f"`{field.default}`"
+            yield f"`{prefix}{name.upper()}`", default, field.description or ""
+
+
+def commands() -> str:
+    """Every command of the command line, with its arguments and options."""
+    from typer.main import get_command
+
+    from cli.main import app
+
+    return page("Commands", *_commands_under(get_command(app), "keymill"))
+
+
+def _commands_under(command: Any, name: str) -> Iterable[str]:
+    if found := getattr(command, "commands", None):
+        for part, below in sorted(found.items()):
+            if not below.hidden:
+                yield from _commands_under(below, f"{name} {part}")
+        return
+    yield f"## {name}"
+    yield (command.help or "").strip()
+    parameters = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+    if parameters:
+        yield table(("Argument or option", "Meaning"), map(_parameter_of, parameters))
+
+
+def _parameter_of(parameter: Any) -> tuple[str, str]:
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.human_readable_name}`", getattr(parameter, "help", None) or ""
+    return ", ".join(f"`{option}`" for option in [*parameter.opts, *parameter.secondary_opts]), parameter.help or ""
+
+
+def pages() -> dict[str, str]:
+    """Every page of the reference by its file name."""
+    made = {"outcomes.md": outcomes(), "kinds.md": kinds(), "columns.md": columns(), "settings.md": settings()}
+    if find_spec("cli.main") is not None:
+        made["commands.md"] = commands()
+    return made
+
+
+def main() -> None:
+    """Write the pages that changed and say which."""
+    REFERENCE.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        path = REFERENCE / name
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            sys.stdout.write(f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The broker: dramatiq on Redis, and the wake-up calls that go through it. Messages carry ids and nothing else.
+
+Nothing leans on a message: a lost one is sent again by the sweep, a doubled one finds its work done. So the middlewares
+that would retry, expire or limit messages are left out, and the attempts that count are counted in PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import redis
+from dramatiq import Message
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.errors import ConnectionError as BrokerUnreachable
+
+QUEUE = "keymill"
+WORK = "chunks.work"
+ADVANCE = "batches.advance"
+MOST_CALLS = 200  # at once; the sweep sends more while there is work
+
+
+@lru_cache
+def connect(redis_url: str) -> RedisBroker:
+    """The broker of a Redis URL, one for each process. Connects at first use."""
+    client = redis.Redis.from_url(redis_url, socket_timeout=15, socket_connect_timeout=5)
+    broker = RedisBroker(client=client, middleware=[], namespace="keymill")
+    broker.declare_queue(QUEUE)
+    return broker
+
+
+def _send(redis_url: str, actor: str, batch_id: int, count: int) -> bool:
+    broker = connect(redis_url)
+    try:
+        for _ in range(min(count, MOST_CALLS)):
+            broker.enqueue(Message(QUEUE, actor, (batch_id,), {}, {}))
+    except (BrokerUnreachable, redis.RedisError, OSError):
+        return False  # the sweep calls again
+    return True
+
+
+def wake(redis_url: str, batch_id: int, count: int) -> bool:
+    """Call for so many chunks to be worked on; false when Redis is away (the sweep will call again)."""
+    return _send(redis_url, WORK, batch_id, count)
+
+
+def call_to_advance(redis_url: str, batch_id: int) -> bool:
+    """Ask for a batch's next stage to be planned."""
+    return _send(redis_url, ADVANCE, batch_id, 1)
+
+
+def calls_waiting(redis_url: str) -> int:
+    """How many calls wait in the queue. Raises ``redis.RedisError``."""
+    return int(connect(redis_url).do_qsize(QUEUE))
+
+
+def warnings(redis_url: str) -> list[str]:
+    """What is unsafe about how Redis is set up; empty when it keeps what it is given."""
+    settings = connect(redis_url).client.config_get("*")
+    found = []
+    if settings.get("appendonly") != "yes":
+        found.append("Redis has appendonly off: its queue is lost when it stops (work is found again within seconds).")
+    if settings.get("maxmemory-policy") != "noeviction":
+        found.append("Redis may evict keys: set maxmemory-policy to noeviction.")
+    return found

@@ -1,0 +1,109 @@
+"""The stage that reads a file: fetched from the store, taken apart in a child process, its rows stored once."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from config import children
+from config.wiring import App
+from importers.reading import Wanted
+from jobs.kinds.registry import KINDS
+from jobs.refusals import BatchRefused, Outage
+from models import accounts, batches, chunks, rows
+from models.accounts import Account
+from models.batches import Batch
+from models.chunks import Chunk
+from storage.objects import StoreUnavailable
+
+
+def read(app: App, connection: Connection, chunk: Chunk) -> None:
+    """Read a batch's file into rows. Raises :class:`BatchRefused` with the sentence that its sender reads."""
+    with connection.begin():
+        batch = batches.by_id(connection, chunk.batch_id)
+        assert batch is not None
+        account = accounts.by_id(connection, batch.account_id)
+    with tempfile.TemporaryDirectory(prefix="keymill-") as folder:
+        path = Path(folder) / "upload"
+        fetch_source(app, batch, path)
+        request = _request(app, batch, account, path)
+        with connection.begin():
+            chunks.still_held(connection, chunk)
+            found = rows.read_in(connection, lambda write: _in_a_child(app, chunk, batch, request, write))
+            if "refused" in found:
+                raise BatchRefused(**found["refused"])
+            if batch.is_atomic and found["row_count"] > MOST_ATOMIC_ROWS:
+                raise BatchRefused("too_many_rows", *too_many_rows(found["row_count"]))
+            batches.change(connection, batch.id, reading=found, row_count=found["row_count"])
+            chunks.finish(connection, chunk, {"rows": found["row_count"]})
+
+
+def fetch_source(app: App, batch: Batch, path: Path) -> None:
+    """The uploaded bytes as a local file. Raises :class:`Outage`."""
+    try:
+        app.store.fetch(source_name(batch.sha256), path)
+    except StoreUnavailable as error:
+        raise Outage(f"the object store is away: {error}") from error
+
+
+def source_name(sha256: str) -> str:
+    """Where uploaded bytes lie: under their digest."""
+    return f"uploads/{sha256[:2]}/{sha256}"
+
+
+def _request(app: App, batch: Batch, account: Account, path: Path) -> dict[str, Any]:
+    kind = KINDS[batch.kind]
+    wanted = Wanted(
+        fields=kind.fields,
+        subject=kind.subject,
+        domain=kind.domain,
+        given=batch.options.get("given", {}),
+        separator=account.separator,
+        encoding=account.encoding,
+        locale=account.locale,
+    )
+    return {
+        "path": str(path),
+        "filename": batch.filename,
+        "prefix": str(batch.id),
+        "wanted": wanted.to_json(),
+        "limits": app.settings.limits.to_json(),
+    }
+
+
+def _in_a_child(
+    app: App, chunk: Chunk, batch: Batch, request: dict[str, Any], write: Callable[[bytes], None]
+) -> dict[str, Any]:
+    """Run the reader with its limits. A reader that dies is tried again, and the batch fails after the third time."""
+    limits = app.settings
+    cpu_seconds = limits.reader_cpu_seconds + limits.reader_cpu_seconds_a_megabyte * batch.size // 1_000_000
+    try:
+        return children.run(
+            "jobs.children.reading",
+            request,
+            memory_bytes=limits.reader_memory_mb * 1_000_000,
+            cpu_seconds=cpu_seconds,
+            wall_seconds=cpu_seconds * 4,
+            on_block=write,
+        )
+    except children.ChildDied as death:
+        if chunk.attempts < app.settings.attempts:
+            raise
+        raise BatchRefused(f"reader_{death.how}", death.en, death.it) from death
+
+
+MOST_ATOMIC_ROWS = 100_000
+
+
+def too_many_rows(count: int) -> tuple[str, str]:
+    """Why a batch is too long to be all or nothing, in English and Italian."""
+    return (
+        f"All or nothing (--on-error stop, --exact) is possible up to {MOST_ATOMIC_ROWS:,} rows; the file has {count:,}. "
+        "Split it, or send it without.",
+        f"Tutto o niente (--on-error stop, --exact) è possibile fino a {MOST_ATOMIC_ROWS:,} righe; il file ne ha "
+        f"{count:,}. Dividerlo, o inviarlo senza.",
+    )

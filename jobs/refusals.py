@@ -1,0 +1,29 @@
+"""What ends a batch or a request without a traceback: refusals that a sender reads, and outages that pass."""
+
+from __future__ import annotations
+
+from licensing.fields import Language
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a fault
+    """A request that cannot be taken, with a stable code and a sentence in two languages."""
+
+    def __init__(self, code: str, en: str, it: str) -> None:
+        super().__init__(en)
+        self.code, self.en, self.it = code, en, it
+
+    def sentence(self, language: Language = "en") -> str:
+        """The sentence for a person."""
+        return self.it if language == "it" else self.en
+
+
+class BatchRefused(Refused):
+    """A batch whose file cannot be read; the batch fails and says so."""
+
+    def as_reason(self) -> dict[str, str]:
+        """The form that is stored with the batch."""
+        return {"code": self.code, "en": self.en, "it": self.it}
+
+
+class Outage(Exception):  # noqa: N818 - it passes
+    """Something outside went away (the object store, say); the work is tried again and the attempt is not counted."""

@@ -1,0 +1,38 @@
+"""A worker process: one dramatiq worker with one thread, a heartbeat beside it. One process a core."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+
+import structlog
+
+# Read by dramatiq when it is imported: a second message fetched early would wait behind the first one's chunk.
+os.environ.setdefault("dramatiq_queue_prefetch", "1")
+
+import dramatiq
+
+from config.wiring import App
+from jobs import actors, broker
+from jobs.working import Heartbeat
+
+log = structlog.get_logger("keymill.worker")
+IDLE_POLL_MS = 100
+
+
+def serve(app: App, ended: threading.Event) -> None:
+    """Work off chunks until ``ended`` is set; the chunk in hand is finished first."""
+    host, pid = socket.gethostname(), os.getpid()
+    heartbeat = Heartbeat(app, f"{host}:{pid}:{secrets.token_hex(3)}", "worker", host, pid)
+    connected = broker.connect(app.settings.redis_url)
+    actors.bind(connected, app, heartbeat)
+    worker = dramatiq.Worker(connected, worker_threads=1, worker_timeout=IDLE_POLL_MS)
+    heartbeat.start()
+    worker.start()
+    log.info("worker started", worker=heartbeat.name)
+    ended.wait()
+    log.info("worker ends after the chunk in hand")
+    worker.stop(timeout=int(app.settings.stop_seconds * 1000))
+    heartbeat.stop()

@@ -1,0 +1,31 @@
+"""The scheduler process: every few seconds the sweep. Any number of them may run; each one alone is enough."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+
+import structlog
+
+from config.wiring import App
+from jobs.sweep import sweep
+from jobs.working import Heartbeat
+
+log = structlog.get_logger("keymill.scheduler")
+
+
+def serve(app: App, ended: threading.Event) -> None:
+    """Sweep until ``ended`` is set. A sweep that fails (the database is away) is tried again at the next beat."""
+    host, pid = socket.gethostname(), os.getpid()
+    heartbeat = Heartbeat(app, f"{host}:{pid}:{secrets.token_hex(3)}", "scheduler", host, pid)
+    heartbeat.start()
+    log.info("scheduler started", scheduler=heartbeat.name)
+    while not ended.is_set():
+        try:
+            sweep(app)
+        except Exception as error:
+            log.warning("sweep failed", error=f"{type(error).__name__}: {error}"[:500])
+        ended.wait(app.settings.sweep_seconds)
+    heartbeat.stop()

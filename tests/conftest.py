@@ -1,0 +1,171 @@
+"""Fixtures for everybody: real servers, a fresh migrated database per test, an S3 server in its own process."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+import redis
+from hypothesis import settings
+from sqlalchemy import Engine, make_url, text
+
+from config.embedded import EmbeddedProblem, Urls, embedded_servers
+from config.embedded_processes import free_port
+from models import schema
+from models.database import connect
+
+IN_CI = os.environ.get("CI") == "true"
+_numbers = itertools.count(1)
+
+settings.register_profile("home", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if IN_CI else "home")
+
+
+def _skip_at_home(reason: str) -> NoReturn:
+    if IN_CI:
+        pytest.fail(f"missing in CI: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def skip_at_home() -> Callable[[str], NoReturn]:
+    """Call it to skip a test whose service is missing on this machine; in CI (CI=true) that is a failure."""
+    return _skip_at_home
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Urls]:
+    """PostgreSQL and Valkey: those named in KEYMILL_TEST_DATABASE_URL and KEYMILL_TEST_REDIS_URL, else embedded."""
+    database, valkey = os.environ.get("KEYMILL_TEST_DATABASE_URL"), os.environ.get("KEYMILL_TEST_REDIS_URL")
+    if database and valkey:
+        yield Urls(database, valkey)
+        return
+    home = _make_open_folder()
+    try:
+        with embedded_servers(home) as urls:
+            yield Urls(database or urls.database, valkey or urls.redis)
+    except EmbeddedProblem as problem:
+        if problem.code != "embedded_missing":
+            raise
+        _skip_at_home(problem.en)
+    finally:
+        shutil.rmtree(home)
+
+
+def _make_open_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="keymill-tests-"))
+    folder.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that every user may enter: PostgreSQL does not run as root (``tmp_path`` is closed)."""
+    folder = _make_open_folder()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def server_engine(stack: Urls) -> Iterator[Engine]:
+    """The server's own database, outside any transaction: for making and dropping databases."""
+    assert stack.database is not None
+    engine = connect(stack.database).execution_options(isolation_level="AUTOCOMMIT")
+    yield engine
+    engine.dispose()
+
+
+def new_database(server_engine: Engine, template: str) -> str:
+    """Make a database as a copy of another one; its URL."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with server_engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    return server_engine.url.set(database=name).render_as_string(hide_password=False)
+
+
+def drop_database(server_engine: Engine, url: str) -> None:
+    """Drop a database, whoever is still connected to it."""
+    with server_engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {make_url(url).database} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def migrated_template(server_engine: Engine) -> Iterator[str]:
+    """The name of a database with the newest schema and nothing in it."""
+    url = new_database(server_engine, "template0")
+    engine = connect(url)
+    schema.migrate(engine)
+    engine.dispose()
+    yield str(make_url(url).database)
+    drop_database(server_engine, url)
+
+
+@pytest.fixture
+def database_url(server_engine: Engine, migrated_template: str) -> Iterator[str]:
+    """The URL of a fresh database with the newest schema."""
+    url = new_database(server_engine, migrated_template)
+    yield url
+    drop_database(server_engine, url)
+
+
+@pytest.fixture
+def empty_database_url(server_engine: Engine) -> Iterator[str]:
+    """The URL of a fresh database without any table."""
+    url = new_database(server_engine, "template0")
+    yield url
+    drop_database(server_engine, url)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """A fresh database with the newest schema."""
+    engine = connect(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def valkey_url(stack: Urls) -> Iterator[str]:
+    """The URL of a Valkey with nothing in it."""
+    assert stack.redis is not None
+    with redis.Redis.from_url(stack.redis) as client:
+        client.flushall()
+        yield stack.redis
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The http URL of an S3-compatible server in a process of its own (any credentials will do)."""
+    port = free_port(None)
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_until_it_answers(server, url)
+        yield url
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _wait_until_it_answers(server: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urlopen(url, timeout=5):
+                return
+        except (URLError, OSError):
+            time.sleep(0.05)
+    raise RuntimeError(f"the S3 server at {url} does not answer")

@@ -1,0 +1,108 @@
+"""A whole app on real servers, and its work driven step by step in this process."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from config.settings import Settings
+from config.wiring import App
+from jobs import intake, status, sweep, working
+from models import accounts, products
+from models.database import transaction
+from storage.objects import open_store
+
+Submit = Callable[..., int]
+
+
+@pytest.fixture
+def app(engine: Engine, valkey_url: str, tmp_path: Path) -> App:
+    """An app with a fresh database, an empty queue and a store in a folder; chunks of ten rows."""
+    settings = Settings(
+        home=tmp_path / "home",
+        database_url=engine.url.render_as_string(hide_password=False),
+        redis_url=valkey_url,
+        store_url=(tmp_path / "store").as_uri(),
+        chunk_rows=10,
+        outage_wait_seconds=0.01,
+    )
+    return App(settings, engine, open_store(settings.store_url), secrets.token_bytes(32))
+
+
+@pytest.fixture
+def drive(app: App) -> Iterator[Callable[[], None]]:
+    """Work off everything that there is, as a worker and a scheduler would."""
+    heartbeat = working.Heartbeat(app, "test", "worker", "here", os.getpid())
+
+    def work() -> None:
+        for _ in range(1000):
+            sweep.sweep(app)
+            if not working.work_one(app, heartbeat):
+                return
+        raise AssertionError("the work has no end")
+
+    return work
+
+
+def account(app: App, number: str, kind: str = "oem", **columns: str) -> None:
+    """Load an account."""
+    empty = dict.fromkeys(("email", "country", "locale", "time_zone", "separator", "encoding", "confirm", "state"))
+    with transaction(app.engine) as connection:
+        accounts.save(connection, [empty | {"number": number, "type": kind, "name": number} | columns])
+
+
+def product(app: App, sku: str, **columns: Any) -> None:
+    """Load a product."""
+    record = {"sku": sku, "name": sku, "description": None, "host_bound": False, "term_months": None} | columns
+    with transaction(app.engine) as connection:
+        products.save(connection, record)
+
+
+@pytest.fixture
+def submit(app: App, tmp_path: Path, drive: Callable[[], None]) -> Submit:
+    """Send a CSV text (or bytes) as an account and work it off; answers with the batch's id."""
+
+    def send(
+        text: str | bytes,
+        kind: str = "redeem-vouchers",
+        account: str = "OEM",
+        key: str | None = None,
+        confirm: str = "auto",
+        given: Mapping[str, str] | None = None,
+        filename: str = "list.csv",
+        work: bool = True,
+        **options: Any,
+    ) -> int:
+        path = tmp_path / f"upload-{secrets.token_hex(4)}"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        request = intake.Request(
+            account, kind, path, filename, key or secrets.token_hex(8), confirm, given=given or {}, **options
+        )
+        batch_id = intake.accept(app, request).batch_id
+        if work:
+            drive()
+        return batch_id
+
+    return send
+
+
+def outcome_codes(app: App, batch_id: int) -> list[str]:
+    """The code of every row of a batch, in file order."""
+    with app.engine.connect() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT code FROM outcomes WHERE batch_id = %(b)s ORDER BY ordinal", {"b": batch_id}
+        )
+        return [row[0] for row in found]
+
+
+def state(app: App, batch_id: int) -> str:
+    """Where a batch stands."""
+    return str(status.of_batch(app, batch_id)["state"])
+
+
