@@ -33,19 +33,9 @@ check: install ## Lint, format, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test: check node ## All checks and all tests
+# The test that holds our keys to a JOSE library on Node installs that library into build/ where npm is there.
+test: check ## All checks and all tests
 	$(BIN)/python -m pytest $(TESTS)
-
-# The second JOSE library that our keys are held to is not in Python; it is used where Node is there.
-NODE := build/node/.installed
-.PHONY: node
-node: $(if $(shell command -v npm),$(NODE))
-
-$(NODE): tests/signing/package-lock.json
-	@mkdir -p build/node
-	cp tests/signing/package.json tests/signing/package-lock.json build/node/
-	cd build/node && npm ci --silent --no-audit --no-fund --ignore-scripts
-	@touch $@
 
 bench: install ## The benchmarks, one JSON line each
 	@$(BIN)/keymill bench
@@ -56,10 +46,12 @@ crash: install ## 200 faults while batches run, then the books are checked
 docs: install ## Write docs/reference anew from the code
 	@$(BIN)/python -m docs.generate
 
-lock: install ## Resolve the dependencies anew into requirements.lock
+RESOLVE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
+	--no-emit-index-url pyproject.toml
+lock: install ## Resolve the dependencies anew into the lock files
 	$(PIP) install -qq uv
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade --no-annotate \
-		--no-header --no-emit-index-url --extra embedded --extra dev --output-file $(LOCKED) pyproject.toml
+	$(RESOLVE) --upgrade --extra embedded --extra dev --output-file $(LOCKED)
+	$(RESOLVE) --constraints $(LOCKED) --output-file requirements.production.lock
 
 clean: ## Remove the environment, build folder and caches (never .keymill)
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import struct
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -84,9 +85,9 @@ def _make(place: Place, binaries: Path) -> None:
         place.own(secret)
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
         made = [str(binaries / "initdb"), "-D", str(new), "-U", _USER, f"--pwfile={secret}", *options]
-        _must_succeed(place.run(made).returncode, made, place)
+        _must_succeed(place.run(made), place)
         single = [str(binaries / _PROGRAM), "--single", "-D", str(new), "postgres"]
-        _must_succeed(place.run(single, f"CREATE DATABASE {_DATABASE};\n").returncode, single, place)
+        _must_succeed(place.run(single, f"CREATE DATABASE {_DATABASE};\n"), place)
     finally:
         secret.unlink()
     place.remember({"password": password})
@@ -139,9 +140,10 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _must_succeed(returncode: int, command: list[str], place: Place) -> None:
-    if returncode:
-        raise _broken(place, f"{Path(command[0]).name} ended with {returncode}")
+def _must_succeed(done: subprocess.CompletedProcess[str], place: Place) -> None:
+    if done.returncode:
+        said = " ".join(done.stderr.split())[-300:]
+        raise _broken(place, f"{Path(done.args[0]).name} ended with {done.returncode}: {said}")
 
 
 def _broken(place: Place, what: str) -> EmbeddedProblem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from base64 import b64encode
 from pathlib import Path
 
@@ -36,9 +37,10 @@ def _make_once(path: Path) -> None:
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    new.touch(mode=0o600)
-    new.write_bytes(b64encode(secrets.token_bytes(KEK_BYTES)) + b"\n")
+    made, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # mode 0600
+    new = Path(name)
+    with os.fdopen(made, "wb") as file:
+        file.write(b64encode(secrets.token_bytes(KEK_BYTES)) + b"\n")
     try:
         os.link(new, path)
         log.info("A key-encryption key was made. Keep a copy of it: without it no signing key opens.", file=str(path))

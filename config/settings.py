@@ -99,9 +99,6 @@ class Settings(BaseSettings):
     stop_seconds: float = Field(
         default=10, gt=0, description="Time that a worker has to finish its chunk when told to stop."
     )
-    worker_memory_mb: int = Field(
-        default=1_000, ge=100, description="Memory of a worker process; one that has more is replaced."
-    )
 
     reader_memory_mb: int = Field(
         default=1_000, ge=100, description="Memory of the child process that reads an upload."
@@ -116,12 +113,6 @@ class Settings(BaseSettings):
 
     unknown_codes_a_day: int = Field(
         default=1_000, ge=1, description="Rows naming an unknown code after which an account is stopped for the day."
-    )
-    upload_retention_days: int = Field(
-        default=90, ge=1, description="How long uploaded files are kept after their batch ended."
-    )
-    result_retention_days: int = Field(
-        default=365, ge=1, description="How long result files are kept after their batch ended."
     )
 
     @property

@@ -1,4 +1,4 @@
-"""Writes docs/reference from the code, so that it is never out of date (``make docs``; a test compares)."""
+"""Writes docs/reference and the index of decisions from the code: ``make docs``. A test compares."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from licensing.field_catalogue import FIELDS
 from licensing.fields import Field
 from licensing.outcomes import CODES, OUTCOMES
 
-REFERENCE = Path(__file__).parent / "reference"
+DOCS = Path(__file__).parent
 NOTE = "<!-- Made from the code by `make docs`: edit the code, not this page. -->"
 
 
@@ -135,22 +135,34 @@ def _parameter_of(parameter: Any) -> tuple[str, str]:
     return ", ".join(f"`{option}`" for option in [*parameter.opts, *parameter.secondary_opts]), parameter.help or ""
 
 
+def decisions() -> str:
+    """The index of the decision records: each with its title."""
+    records = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+    titles = ((path.name, path.read_text().split("\n", 1)[0].removeprefix("# ")) for path in records)
+    return page(
+        "Decisions",
+        "Each record says what was decided, in which circumstances, and what was left. A decision that is changed gets "
+        "a new record; the old one names it.",
+        "\n".join(f"- [{title}]({name})" for name, title in titles),
+    )
+
+
 def pages() -> dict[str, str]:
-    """Every page of the reference by its file name."""
+    """Every page that is made, by its path below docs."""
     made = {"outcomes.md": outcomes(), "kinds.md": kinds(), "columns.md": columns(), "settings.md": settings()}
     if find_spec("cli.main") is not None:
         made["commands.md"] = commands()
-    return made
+    return {f"reference/{name}": text for name, text in made.items()} | {"decisions/README.md": decisions()}
 
 
 def main() -> None:
     """Write the pages that changed and say which."""
-    REFERENCE.mkdir(exist_ok=True)
     for name, text in pages().items():
-        path = REFERENCE / name
+        path = DOCS / name
         if not path.exists() or path.read_text() != text:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text)
-            sys.stdout.write(f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}\n")
+            sys.stdout.write(f"docs/{name}\n")
 
 
 if __name__ == "__main__":

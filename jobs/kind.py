@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
@@ -29,23 +29,22 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the rows of a batch are decided with. ``signer`` None means a preview: facts are not locked."""
+    """What the rows of a batch are decided with. ``signer`` None means a preview: facts are not locked.
+
+    ``today`` is the day (UTC) of ``at``, the batch's confirmation, for all its rows alike.
+    """
 
     batch: Batch
     account: Account
     engine: Engine
     at: datetime
+    today: date
     signer: Signer | None
 
     @property
     def is_preview(self) -> bool:
         """Whether this is a preview: nothing is locked, nothing is written."""
         return self.signer is None
-
-    @property
-    def today(self) -> date:
-        """The day on which the batch is decided: that of its confirmation (UTC), for all its rows alike."""
-        return self.at.astimezone(UTC).date()
 
 
 class Rules(Protocol):

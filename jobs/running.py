@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 
 from sqlalchemy import Connection
 
@@ -45,7 +46,8 @@ def _desk(app: App, connection: Connection, chunk: Chunk, *, preview: bool) -> D
     kind = KINDS[batch.kind]
     at = batch.confirmed_at or batch.created_at
     signer = None if preview else keys.load_signer(app.engine, app.kek, app.settings.issuer)
-    return Desk(app, chunk, batch, kind, Work(batch, account, app.engine, at, signer), row_reader(kind, batch, account))
+    work = Work(batch, account, app.engine, at, at.astimezone(UTC).date(), signer)
+    return Desk(app, chunk, batch, kind, work, row_reader(kind, batch, account))
 
 
 def preview(app: App, connection: Connection, chunk: Chunk) -> None:

@@ -37,7 +37,7 @@ def of_batch(app: App, batch_id: int, language: Language = "en") -> dict[str, An
             {"stage": stage, "chunk": number, "rows": [first, last], "reason": reason}
             for stage, number, first, last, reason in chunks.parked(connection, batch.id)
         ]
-        report("preview",) = _by_outcome(chunks.codes_of(connection, batch.id, ("preview",)))
+        report["preview"] = _by_outcome(chunks.codes_of(connection, batch.id, ("preview",)))
         report["differs_from_preview"] = chunks.total(connection, batch.id, "differs")
         report["stage_seconds"] = chunks.stage_seconds(connection, batch.id)
         report["results"] = batch.results

@@ -23,7 +23,7 @@ _ALL = (
         {"en": "Name", "it": "Nome"},
         {"en": "The name that people read.", "it": "Il nome che leggono le persone."},
         "Acme Devices",
-        ("full name", "denominazione", "nome completo", "descrizione breve"),
+        ("full name", "denominazione", "nome completo"),
     ),
     Field(
         "type",
@@ -260,7 +260,16 @@ _ALL = (
         {"en": "PO number", "it": "Numero ordine"},
         {"en": "The purchase order.", "it": "L'ordine di acquisto."},
         "PO/2026/0042",
-        ("po", "purchase order", "order number", "po no", "ordine", "numero d'ordine", "ordine di acquisto", "n. ordine"),
+        (
+            "po",
+            "purchase order",
+            "order number",
+            "po no",
+            "ordine",
+            "numero d'ordine",
+            "ordine di acquisto",
+            "n. ordine",
+        ),
         longest=100,
     ),
     Field(

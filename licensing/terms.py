@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 from datetime import date
+from functools import lru_cache
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAY_SECONDS = 86_400
@@ -16,11 +17,13 @@ def add_months(start: date, months: int) -> date:
     return date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
 
 
+@lru_cache
 def valid_until(issued: date, term_months: int | None) -> date | None:
     """The last day of a license (None: perpetual). Twelve months from 24 November end with 24 November."""
     return None if term_months is None else add_months(issued, term_months)
 
 
+@lru_cache
 def expiry_epoch(last_day: date | None) -> int | None:
     """The ``exp`` claim (seconds since 1970, UTC): the end of the last day."""
     if last_day is None:

@@ -105,12 +105,12 @@ def lanes(connection: Connection, batch_id: int) -> list[tuple[int, int, int, in
 
 def add_outcomes(connection: Connection, lines: Iterable[str]) -> None:
     """Write outcomes: COPY lines of batch id, ordinal, code, detail, faults, license number, order id."""
-    copy_in(connection, "outcomes", _ANSWER + ", license_number, order_id", lines)
+    copy_in(connection, "outcomes", _ANSWER + ", license_number, order_id", ["".join(lines)])
 
 
 def add_previews(connection: Connection, lines: Iterable[str]) -> None:
     """Write what a preview says: COPY lines of batch id, ordinal, code, detail, faults."""
-    copy_in(connection, "previews", _ANSWER, lines)
+    copy_in(connection, "previews", _ANSWER, ["".join(lines)])
 
 
 def previewed_codes(connection: Connection, batch_id: int, first: int, last: int) -> dict[int, str]:

@@ -16,7 +16,13 @@ KeySet = Mapping[str, Ed25519PublicKey]
 
 
 class BadKeySet(ValueError):  # noqa: N818
-    """A text that is not a set of public keys; its message says why, in English."""
+    """A text that is not a set of public keys, and why."""
+
+    code = "bad_key_set"
+
+    def __init__(self, en: str, it: str) -> None:
+        super().__init__(en)
+        self.en, self.it = en, it
 
 
 def decoded_base64url(text: str) -> bytes:
@@ -49,10 +55,13 @@ def parse_key_set(text: str | bytes) -> KeySet:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as problem:
-        raise BadKeySet("the key set is not JSON") from problem
+        raise BadKeySet("The key set is not JSON.", "L'insieme di chiavi non è JSON.") from problem
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
-        raise BadKeySet('a key set is an object with a list named "keys"')
+        raise BadKeySet(
+            'A key set is an object with a list named "keys".',
+            'Un insieme di chiavi è un oggetto con un elenco di nome "keys".',
+        )
     keys: dict[str, Ed25519PublicKey] = {}
     for entry in entries:
         if not isinstance(entry, dict) or entry.get("kty") != "OKP" or entry.get("crv") != "Ed25519":
@@ -60,7 +69,7 @@ def parse_key_set(text: str | bytes) -> KeySet:
         if entry.get("use", "sig") == "sig":
             kid, key = _parsed_key(entry)
             if kid in keys and keys[kid] != key:
-                raise BadKeySet(f"two different keys are called {kid}")
+                raise BadKeySet(f"Two different keys are called {kid}.", f"Due chiavi diverse si chiamano {kid}.")
             keys[kid] = key
     return keys
 
@@ -68,14 +77,19 @@ def parse_key_set(text: str | bytes) -> KeySet:
 def _parsed_key(entry: Mapping[str, Any]) -> tuple[str, Ed25519PublicKey]:
     """The name and key of one Ed25519 JWK; a key without ``kid`` is called by its thumbprint."""
     if "d" in entry:
-        raise BadKeySet("the key set holds a private key: keep it secret and give the public key set")
+        raise BadKeySet(
+            "The key set holds a private key: keep it secret and give the public key set.",
+            "L'insieme di chiavi contiene una chiave privata: tenerla segreta e indicare quello pubblico.",
+        )
     x = entry.get("x")
     try:
         octets = decoded_base64url(x) if isinstance(x, str) else b""
         key = Ed25519PublicKey.from_public_bytes(octets)
     except ValueError as problem:
-        raise BadKeySet("a key's x is not 32 bytes of base64url") from problem
+        raise BadKeySet(
+            "A key's x is not 32 bytes of base64url.", "L'x di una chiave non è 32 byte in base64url."
+        ) from problem
     kid = entry.get("kid", thumbprint(octets))
     if not isinstance(kid, str):
-        raise BadKeySet("a key's kid is not text")
+        raise BadKeySet("A key's kid is not text.", "Il kid di una chiave non è un testo.")
     return kid, key

@@ -25,15 +25,30 @@ _NONCE_BYTES = 12
 class BadKeyEncryptionKey(ValueError):  # noqa: N818
     """A key-encryption key that is not 32 bytes; its message says how to make one."""
 
+    code = "bad_key_encryption_key"
+    en = "The key-encryption key must be 32 random bytes in base64. Make one with: openssl rand -base64 32"
+    it = "La chiave di cifratura deve essere di 32 byte casuali in base64. Crearne una con: openssl rand -base64 32"
+
+    def __init__(self) -> None:
+        super().__init__(self.en)
+
 
 class WrongKeyEncryptionKey(Exception):  # noqa: N818
     """The key-encryption key is not the one that wrapped this signing key (or the stored bytes were changed)."""
 
+    code = "wrong_key_encryption_key"
+
     def __init__(self, kid: str) -> None:
-        super().__init__(
+        self.en = (
             f"The key-encryption key does not open the signing key {kid}. Give the one that was set when the key was "
             "made or last wrapped; if it is lost, go on with a new signing key: keymill keys rotate --lost"
         )
+        self.it = (
+            f"La chiave di cifratura non apre la chiave di firma {kid}. Indicare quella in uso quando la chiave è "
+            "stata creata o cifrata l'ultima volta; se è perduta, passare a una nuova chiave di firma: "
+            "keymill keys rotate --lost"
+        )
+        super().__init__(self.en)
 
 
 class StoredKey(NamedTuple):
@@ -58,9 +73,7 @@ def key_encryption_key(material: str | bytes) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEK_BYTES:
-        raise BadKeyEncryptionKey(
-            "The key-encryption key must be 32 random bytes in base64. Make one with: openssl rand -base64 32"
-        )
+        raise BadKeyEncryptionKey
     return key
 
 

@@ -114,8 +114,7 @@ def timed_batch(app: App, path: Path, account: str = "BENCH-OEM") -> tuple[float
     start = time.perf_counter()
     request = intake.Request(account, "redeem-vouchers", path, path.name, secrets.token_hex(8), confirm="auto")
     batch_id = intake.accept(app, request).batch_id
-    while not is_final(app, batch_id):
-        time.sleep(0.02)
+    wait_until_final(app, batch_id)
     seconds = time.perf_counter() - start
     report = status.of_batch(app, batch_id)
     if report["state"] != "done":
@@ -124,6 +123,12 @@ def timed_batch(app: App, path: Path, account: str = "BENCH-OEM") -> tuple[float
     peaks = {"worker": max((row[5] for row in _alive(app)), default=0)}
     peaks["reader"] = (report["reading"] or {}).get("peak_rss_mb", 0)
     return seconds, report, peaks
+
+
+def wait_until_final(app: App, batch_id: int) -> None:
+    """Wait until a batch has ended, looking fifty times a second."""
+    while not is_final(app, batch_id):
+        time.sleep(0.02)
 
 
 def is_final(app: App, batch_id: int) -> bool:

@@ -26,6 +26,10 @@ COLUMNS = (
     FIELDS["host_id"],
     FIELDS["reference"],
 )
+FIRST_VERSION = "1"  # of a product that no release was loaded for
+NULL = "\\N"
+
+Found = dict[tuple[str, str], tuple[int, str]]  # customers by company key and country: id and number
 
 
 class Redemptions:
@@ -35,8 +39,9 @@ class Redemptions:
         self, connection: Connection, work: Work, rows: Sequence[Values], before: Redemptions | None = None
     ) -> None:
         self.work = work
-        keys = [codes.match_key(row[0]) for row in rows]
-        self.vouchers = vouchers.by_key(connection, keys, lock=not work.is_preview)
+        self.issued_at, self.issued_at_text = int(work.at.timestamp()), work.at.isoformat()
+        self.keys = {row[0]: codes.match_key(row[0]) for row in rows}
+        self.vouchers = vouchers.by_key(connection, list(self.keys.values()), lock=not work.is_preview)
         self.products = products.by_id(connection, list({voucher.product_id for voucher in self.vouchers.values()}))
         redeemed = [voucher.id for voucher in self.vouchers.values() if voucher.state == "redeemed"]
         self.earlier: dict[int, redeeming.Earlier] = {
@@ -50,7 +55,7 @@ class Redemptions:
     def decide(self, row: Asked) -> Decision:
         """Whether the row's voucher becomes a license, or became it before, or why not."""
         code, company, _email, country, host_id, _reference = row.values
-        request = redeeming.Request(codes.match_key(code), codes.company_key(company), country or "", host_id or "")
+        request = redeeming.Request(self.keys[code], codes.company_key(company), country or "", host_id or "")
         voucher = self.vouchers.get(request.key)
         if voucher is None:
             return redeeming.decide_redemption(
@@ -75,69 +80,51 @@ class Redemptions:
         issued = [row for row in asked if row.decision.code == "issued"]
         if not issued:
             return
-        found = customers.settle(
-            self.work,
-            (
-                Named(row.decision.effect[2].company_key, row.values[3] or "", row.values[1], row.values[2])
-                for row in issued
-            ),
-        )
+        found = customers.settle(self.work, [_named(row) for row in issued])
         claims = [self._claims(row, found) for row in issued]
         assert self.work.signer is not None
         keys = self.work.signer.sign_many(claims)
-        licenses.add(connection, ["".join(self._lines(issued, claims, keys, found))])
+        tail = f"{self.work.batch.id}\t"
+        licenses.add(
+            connection,
+            [
+                "".join(
+                    f"{claim.license_number}\t{key}\t{self._license_fields(row, claim, found)}\t{tail}{row.ordinal}\n"
+                    for row, claim, key in zip(issued, claims, keys, strict=True)
+                )
+            ],
+        )
         vouchers.mark_redeemed(connection, [row.decision.effect[0].id for row in issued])
 
-    def _claims(self, row: Asked, found: dict[tuple[str, str], tuple[int, str]]) -> LicenseClaims:
+    def _claims(self, row: Asked, found: Found) -> LicenseClaims:
         voucher, product, request = row.decision.effect
-        last_day = terms.valid_until(self.work.today, _term(voucher, product))
         return LicenseClaims(
-            customer_number=found[request.company_key, request.country][1],
-            license_number=row.decision.license_number or "",
-            issued_at=int(self.work.at.timestamp()),
-            expires_at=terms.expiry_epoch(last_day),
-            sku=product.sku,
-            version=voucher.version or product.version or "1",
-            quantity=1,
-            host=request.host_id or None,
-            maintained_until=None,
+            found[request.company_key, request.country][1],
+            row.decision.license_number or "",
+            self.issued_at,
+            terms.expiry_epoch(terms.valid_until(self.work.today, _term(voucher, product))),
+            product.sku,
+            voucher.version or product.version or FIRST_VERSION,
+            1,
+            request.host_id or None,
         )
 
-    def _lines(
-        self,
-        issued: Sequence[Asked],
-        claims: Sequence[LicenseClaims],
-        keys: Sequence[str],
-        found: dict[tuple[str, str], tuple[int, str]],
-    ) -> list[str]:
-        account, batch, at = self.work.account.id, self.work.batch.id, self.work.at.isoformat()
-        lines = []
-        for row, claim, key in zip(issued, claims, keys, strict=True):
-            voucher, product, request = row.decision.effect
-            last_day = terms.valid_until(self.work.today, _term(voucher, product))
-            host = copy_text(request.host_id) if request.host_id else "\\N"
-            reference = copy_text(row.values[5]) if row.values[5] else "\\N"
-            customer = found[request.company_key, request.country][0]
-            lines.append(
-                "\t".join(
-                    (
-                        claim.license_number,
-                        key,
-                        str(account),
-                        str(customer),
-                        str(product.id),
-                        copy_text(claim.version),
-                        host,
-                        reference,
-                        at,
-                        str(last_day) if last_day else "\\N",
-                        str(voucher.id),
-                        str(batch),
-                        f"{row.ordinal}\n",
-                    )
-                )
-            )
-        return lines
+    def _license_fields(self, row: Asked, claim: LicenseClaims, found: Found) -> str:
+        """COPY fields from the account to the voucher."""
+        voucher, product, request = row.decision.effect
+        last_day = terms.valid_until(self.work.today, _term(voucher, product))
+        host = copy_text(request.host_id) if request.host_id else NULL
+        reference = copy_text(row.values[5]) if row.values[5] else NULL
+        customer = found[request.company_key, request.country][0]
+        return (
+            f"{self.work.account.id}\t{customer}\t{product.id}\t{copy_text(claim.version)}\t{host}\t{reference}"
+            f"\t{self.issued_at_text}\t{last_day or NULL}\t{voucher.id}"
+        )
+
+
+def _named(row: Asked) -> Named:
+    _code, company, email, country, _host_id, _reference = row.values
+    return Named(row.decision.effect[2].company_key, country or "", company, email)
 
 
 def _term(voucher: Voucher, product: Product) -> int | None:

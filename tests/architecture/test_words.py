@@ -56,7 +56,7 @@ def test_no_file_names_a_package_index_or_a_private_host():
     """Where packages come from is the machine's business: no index host, no find-links, no credentials in a file."""
     forbidden = re.compile(
         rb"pypi\.org|pythonhosted\.org|registry\.npmjs\.org|registry\.yarnpkg|files\.python|/opt/wheels|"
-        rb"--index-url\s+https?|--find-links\s+\S|//[^/\s:@'\"{}<>$]+:[^/\s@'\"{}<>$]+@[a-z0-9-]+\.[a-z]"
+        rb"--index-url\s+https?|--find-links\s+\S|//[^/\s:@'\"{}<>$]+:[^/\s@'\"{}<>$]{4,}@[a-z0-9-]+\.[a-z]"
     )
     here = Path(__file__).resolve()
     assert [path for path in tracked() if path != here and forbidden.search(path.read_bytes())] == []

@@ -82,14 +82,15 @@ def test_a_key_without_name_is_called_by_its_thumbprint() -> None:
         (json.dumps({"keys": [ED25519 | {"x": RFC_8037_X, "d": RFC_8037_X}]}), "private key"),
         (
             json.dumps({"keys": [ED25519 | {"x": RFC_8037_X, "kid": "a"}, ED25519 | {"x": "A" * 43, "kid": "a"}]}),
-            "two different keys",
+            "Two different keys",
         ),
     ],
 )
 def test_a_set_that_cannot_be_trusted_is_refused_with_its_reason(text: str | bytes, reason: str) -> None:
     """No JSON, no list, a bad key, a private key, one name for two keys: the reason is told."""
-    with pytest.raises(BadKeySet, match=reason):
+    with pytest.raises(BadKeySet, match=reason) as refused:
         parse_key_set(text)
+    assert refused.value.it not in ("", refused.value.en)
 
 
 @given(st.binary())

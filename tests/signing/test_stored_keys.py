@@ -28,13 +28,10 @@ def audited(engine: Engine) -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture
-def fresh_cache(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """A function after which every process looks for a rotation at once."""
-
-    def look_again() -> None:
-        monkeypatch.setattr(keys, "RECHECK_SECONDS", 0.0)
-
-    return look_again
+def recheck(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Until it is called no signer looks for a rotation, however slow the machine; from then on each one does."""
+    monkeypatch.setattr(keys, "RECHECK_SECONDS", 3600.0)
+    return lambda: monkeypatch.setattr(keys, "RECHECK_SECONDS", 0.0)
 
 
 def test_the_first_key_is_made_once(engine: Engine) -> None:
@@ -60,6 +57,7 @@ def test_of_many_callers_at_once_one_makes_the_first_key(database_url: str) -> N
     engine.dispose()
 
 
+@pytest.mark.usefixtures("recheck")
 def test_a_signer_is_kept_and_signs_what_the_published_keys_verify(engine: Engine) -> None:
     """Loading makes the first key, the next load gives the same signer, and its keys are valid by the published set."""
     signer = keys.load_signer(engine, KEK, "Keymill tests")
@@ -77,12 +75,12 @@ def test_a_change_of_issuer_is_heeded_at_once(engine: Engine) -> None:
     assert first.kid == second.kid
 
 
-def test_a_kept_signer_asks_the_database_only_now_and_then(engine: Engine, fresh_cache: Callable[[], None]) -> None:
+def test_a_kept_signer_asks_the_database_only_now_and_then(engine: Engine, recheck: Callable[[], None]) -> None:
     """Until the wait is over a rotation is not looked for; then the new key signs, and it is kept in turn."""
     first = keys.load_signer(engine, KEK, "iss")
     rotated = keys.rotate(engine, KEK)
     assert keys.load_signer(engine, KEK, "iss") is first
-    fresh_cache()
+    recheck()
     second = keys.load_signer(engine, KEK, "iss")
     assert second.kid == rotated != first.kid
     assert keys.load_signer(engine, KEK, "iss") is second
@@ -129,12 +127,12 @@ def test_a_mistaken_key_encryption_key_rotates_nothing(engine: Engine) -> None:
     assert set(parse_key_set(keys.public_key_set(engine))) == {first, second}
 
 
-def test_signing_keys_move_to_another_key_encryption_key(engine: Engine, fresh_cache: Callable[[], None]) -> None:
+def test_signing_keys_move_to_another_key_encryption_key(engine: Engine, recheck: Callable[[], None]) -> None:
     """All keys are wrapped anew while a worker signs on with the one it holds; a second run finds nothing to do."""
     kids = tuple(keys.rotate(engine, KEK) for _ in range(2))
     signer = keys.load_signer(engine, KEK, "iss")
     assert keys.rewrap_all(engine, KEK, NEW_KEK, actor="cli") == keys.Rewrapped(kids, ())
-    fresh_cache()
+    recheck()
     assert keys.load_signer(engine, KEK, "iss") is signer
     assert keys.load_signer(engine, NEW_KEK, "other issuer").kid == kids[-1]
     with pytest.raises(WrongKeyEncryptionKey):

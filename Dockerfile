@@ -1,0 +1,19 @@
+# One image for every role; the command names the role: `worker`, `scheduler`, `migrate`, ...
+# Production needs no embedded servers: only the locked run-time dependencies are installed, each held to its hash.
+
+FROM python:3.13-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/keymill
+COPY requirements.production.lock .
+RUN /opt/keymill/bin/pip install --no-cache-dir --require-hashes -r requirements.production.lock
+COPY . .
+RUN /opt/keymill/bin/pip install --no-cache-dir --no-deps .
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/keymill keymill
+COPY --from=build /opt/keymill /opt/keymill
+ENV PATH=/opt/keymill/bin:$PATH PYTHONUNBUFFERED=1
+USER keymill
+WORKDIR /var/lib/keymill
+ENTRYPOINT ["keymill"]
+CMD ["--help"]

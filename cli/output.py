@@ -1,0 +1,179 @@
+"""How every command speaks: text or JSON, English or Italian, and never a traceback.
+
+Exit codes: 0 done, 1 refused with a sentence on standard error, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from licensing.fields import LANGUAGES, Language
+
+if TYPE_CHECKING:
+    from config.wiring import App
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Lang = Annotated[Language | None, typer.Option("--lang", help="Language of sentences; default: KEYMILL_LANGUAGE.")]
+
+
+class Refused(Exception):  # noqa: N818
+    """What was asked is not done: a stable code, and why and how to mend it in both languages."""
+
+    def __init__(self, code: str, en: str, it: str) -> None:
+        super().__init__(en)
+        self.code, self.en, self.it = code, en, it
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One command's voice. With ``--json`` the only thing on standard output is one JSON document."""
+
+    as_json: bool
+    language: Language
+
+    def pick(self, en: str, it: str) -> str:
+        """The text in the reader's language."""
+        return it if self.language == "it" else en
+
+    def say(self, en: str, it: str) -> None:
+        """A line for a person."""
+        if not self.as_json:
+            typer.echo(self.pick(en, it))
+
+    def table(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table for a person."""
+        if self.as_json:
+            return
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*titles)
+        for row in rows:
+            table.add_row(*map(Text, row))
+        Console().print(table)
+
+    def document(self, document: Any) -> None:
+        """The JSON document of a command that is done."""
+        if self.as_json:
+            typer.echo(json.dumps(document, ensure_ascii=False, default=str))
+
+    def refuse(self, code: str, en: str, it: str, **facts: Any) -> NoReturn:
+        """End with exit code 1: the sentence on standard error, with ``--json`` a document too."""
+        sentence = self.pick(en, it)
+        typer.echo(sentence, err=True)
+        self.document({"refused": code, "sentence": sentence} | facts)
+        raise typer.Exit(1)
+
+
+_speaking = Output(as_json=False, language="en")  # the voice of the command that runs: what failed speaks with it
+
+
+def speak(as_json: bool, lang: Language | None) -> Output:
+    """The voice that a command's options ask for; the first line of every command."""
+    global _speaking
+    _speaking = Output(as_json, lang or usual_language())
+    return _speaking
+
+
+def usual_language() -> Language:
+    """KEYMILL_LANGUAGE, else the language of the locale where we have it, else English."""
+    for name in ("KEYMILL_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name):
+            return next((language for language in LANGUAGES if value.lower().startswith(language)), "en")
+    return "en"
+
+
+@contextmanager
+def opened_app() -> Iterator[App]:
+    """The app on the servers that the environment names or on embedded ones, with the log on standard error."""
+    from config import logging, settings
+    from config.wiring import open_app
+
+    found = settings.load()
+    logging.configure(found)
+    with open_app(found) as app:
+        yield app
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file that the user named. Raises :class:`Refused`."""
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise _unusable(path, "read", "leggere", problem) from problem
+
+
+def write_file(path: Path, content: bytes, *, force: bool = True) -> None:
+    """Write a file that the user named; without ``force`` only a new one. Raises :class:`Refused`."""
+    try:
+        with path.open("wb" if force else "xb") as file:
+            file.write(content)
+    except FileExistsError as problem:
+        raise Refused(
+            "file_exists",
+            f"{path} exists already. Give another name with -o, or --force to write over it.",
+            f"{path} esiste già. Indicare un altro nome con -o, oppure --force per sovrascriverlo.",
+        ) from problem
+    except OSError as problem:
+        raise _unusable(path, "written", "scrivere", problem) from problem
+
+
+def _unusable(path: Path, en: str, it: str, problem: OSError) -> Refused:
+    return Refused(
+        "unusable_file",
+        f"{path} cannot be {en}: {problem.strerror}.",
+        f"{path} non si può {it}: {problem.strerror}.",
+    )
+
+
+class Commands(TyperGroup):
+    """The commands; what one raises becomes a sentence and exit code 1."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run a command."""
+        speak(as_json=False, lang=None)
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
+            raise
+        except Exception as problem:
+            if os.environ.get("KEYMILL_DEBUG") == "1":
+                raise
+            _refuse_for(problem)
+
+
+def _refuse_for(problem: Exception) -> NoReturn:
+    """Problems of ours explain themselves; any other one is written down, and the sentence says where."""
+    en, it = getattr(problem, "en", None), getattr(problem, "it", None)
+    if isinstance(en, str) and isinstance(it, str):
+        _speaking.refuse(str(getattr(problem, "code", "refused")), en, it)
+    told, log = f"{type(problem).__name__}: {problem}".splitlines()[0][:300], _write_down()
+    _speaking.refuse(
+        "unexpected",
+        f"Something unexpected went wrong ({told}). The details are in {log}",
+        f"Si è verificato un errore imprevisto ({told}). I dettagli sono in {log}",
+        log=str(log),
+    )
+
+
+def _write_down() -> Path:
+    """A new file with the traceback of the exception that is being handled, in KEYMILL_HOME if there is one."""
+    home = Path(os.environ.get("KEYMILL_HOME") or ".keymill")
+    folder = str(home) if home.is_dir() and os.access(home, os.W_OK) else None
+    descriptor, name = tempfile.mkstemp(prefix="keymill-error-", suffix=".log", dir=folder)
+    with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as log:
+        log.write(f"{sys.argv}\n{traceback.format_exc()}")
+    return Path(name)

@@ -1,0 +1,1 @@
+"""Rows to bytes: one format a file. ``results.py`` is the door."""
