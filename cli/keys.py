@@ -113,4 +113,3 @@ def rewrap(
         "KEYMILL_KEY_ENCRYPTION_KEY_FILE prima che un processo riparta.",
     )
     out.document({"rewrapped": done, "lost": lost})
-

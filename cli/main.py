@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from cli import keys, template, verify
@@ -17,24 +15,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"keymill {version('keymill')}")
-        raise typer.Exit
-
-
-@app.callback()
-def keymill(
-    version: Annotated[  # noqa: ARG001 - its callback does the work
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """Mills license keys in bulk: a spreadsheet goes in, the same spreadsheet with signed keys comes back."""
-
 
 # One line a command or command group.
 app.command("verify")(verify.verify)

@@ -48,9 +48,13 @@ class Output:
         return it if self.language == "it" else en
 
     def say(self, en: str, it: str) -> None:
-        """A line for a person."""
+        """A sentence for a person."""
+        self.line(self.pick(en, it))
+
+    def line(self, text: str) -> None:
+        """A line for a person that is the same in both languages."""
         if not self.as_json:
-            typer.echo(self.pick(en, it))
+            typer.echo(text)
 
     def table(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table for a person."""
@@ -68,7 +72,7 @@ class Output:
     def document(self, document: Any) -> None:
         """The JSON document of a command that is done."""
         if self.as_json:
-            typer.echo(json.dumps(document, ensure_ascii=False, default=str))
+            typer.echo(json.dumps(document, default=str))
 
     def refuse(self, code: str, en: str, it: str, **facts: Any) -> NoReturn:
         """End with exit code 1: the sentence on standard error, with ``--json`` a document too."""
@@ -142,7 +146,7 @@ def _unusable(path: Path, en: str, it: str, problem: OSError) -> Refused:
 class Commands(TyperGroup):
     """The commands; what one raises becomes a sentence and exit code 1."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         speak(as_json=False, lang=None)
         try:
@@ -160,6 +164,12 @@ def _refuse_for(problem: Exception) -> NoReturn:
     en, it = getattr(problem, "en", None), getattr(problem, "it", None)
     if isinstance(en, str) and isinstance(it, str):
         _speaking.refuse(str(getattr(problem, "code", "refused")), en, it)
+    if "models.database" in sys.modules and sys.modules["models.database"].is_outage(problem):
+        _speaking.refuse(
+            "database_unavailable",
+            "The database cannot be reached. Check that it runs, and KEYMILL_DATABASE_URL.",
+            "Il database non è raggiungibile. Controllare che sia attivo, e KEYMILL_DATABASE_URL.",
+        )
     told, log = f"{type(problem).__name__}: {problem}".splitlines()[0][:300], _write_down()
     _speaking.refuse(
         "unexpected",
@@ -174,6 +184,6 @@ def _write_down() -> Path:
     home = Path(os.environ.get("KEYMILL_HOME") or ".keymill")
     folder = str(home) if home.is_dir() and os.access(home, os.W_OK) else None
     descriptor, name = tempfile.mkstemp(prefix="keymill-error-", suffix=".log", dir=folder)
-    with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as log:
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as log:
         log.write(f"{sys.argv}\n{traceback.format_exc()}")
     return Path(name)

@@ -1,8 +1,8 @@
 """CSV and TSV result files: UTF-8 with a byte-order mark, CRLF, quoted as RFC 4180 says, formulas made harmless.
 
-A text that a spreadsheet would run gets a leading ``'``, and so does one that already looks like that (one or more ``'``
-before such a beginning): so taking one ``'`` off what :data:`GUARDED` matches always gives the original back. A plain
-number (``-5``, ``+39021234``) is no formula and stays as it is.
+A text that a spreadsheet would run gets a leading ``'``, and so does one that already looks like that (``'`` or more of
+them before such a beginning): so taking one ``'`` off what :data:`GUARDED` matches always gives the original back. A
+plain number (``-5``, ``+39021234``) is no formula and stays as it is.
 """
 
 from __future__ import annotations
@@ -79,9 +79,7 @@ class Delimited:
         data, count = written(rows, self.separator)
         return Piece(data, zlib.crc32(data), len(data), count)
 
-    def assemble(
-        self, head: Head, pieces: Sequence[tuple[PieceFacts, Iterable[bytes]]], width: int
-    ) -> Iterator[bytes]:
+    def assemble(self, head: Head, pieces: Sequence[tuple[PieceFacts, Iterable[bytes]]], width: int) -> Iterator[bytes]:
         """The file: the head, then the pieces as they are."""
         full_width = width + len(head.outcome_titles)
         above = [padded(row, full_width) for row in head.preamble]

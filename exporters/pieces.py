@@ -68,10 +68,8 @@ class PieceFormat(Protocol):
     def piece(self, lines: Iterable[Line], width: int) -> Piece:
         """Render a range of rows."""
 
-    def assemble(
-        self, head: Head, pieces: Sequence[tuple[PieceFacts, Iterable[bytes]]], width: int
-    ) -> Iterator[bytes]:
-        """The file: its head and its pieces in order, streamed. The bytes of a piece are asked for when their turn comes."""
+    def assemble(self, head: Head, pieces: Sequence[tuple[PieceFacts, Iterable[bytes]]], width: int) -> Iterator[bytes]:
+        """The file: its head and its pieces in order, streamed; a piece's bytes are asked for when its turn comes."""
 
 
 def padded(cells: Sequence[PackedCell], width: int) -> list[PackedCell]:

@@ -1,4 +1,4 @@
-"""XLSX result files from packed pieces: a worker packs the XML of its rows, and the last step only strings them together.
+"""XLSX result files from packed pieces: a worker packs the XML of its rows, the last step strings them together.
 
 A piece is a raw deflate stream that ends at a byte boundary (sync flush), so pieces can be put one after the other into
 one ZIP member; its CRC-32 is combined from theirs.
@@ -43,9 +43,7 @@ class Xlsx:
         packed.append(packer.flush(isal_zlib.Z_SYNC_FLUSH))
         return Piece(b"".join(packed), crc32, plain_size, count)
 
-    def assemble(
-        self, head: Head, pieces: Sequence[tuple[PieceFacts, Iterable[bytes]]], width: int
-    ) -> Iterator[bytes]:
+    def assemble(self, head: Head, pieces: Sequence[tuple[PieceFacts, Iterable[bytes]]], width: int) -> Iterator[bytes]:
         """The workbook. A piece never straddles two sheets."""
         above = len(head.preamble) + bool(head.header(width))
         groups = _by_sheet(pieces, MOST_ROWS - above)

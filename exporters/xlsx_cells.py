@@ -84,9 +84,9 @@ def _special_cell(cell: Any) -> str:
         ((form, text),) = cell.items()
         return _object_cell(form, text)
     # A spreadsheet keeps 15 digits of a number; a longer integer, and what is no number, is safe as text only.
-    is_safe = abs(cell) < 10**15 if type(cell) is int else math.isfinite(cell)
+    is_safe: bool = abs(cell) < 10**15 if type(cell) is int else math.isfinite(cell)
     if not is_safe:
-        return _TEXT_CELL % cell
+        return _TEXT_CELL % str(cell)
     return f"<c><v>{cell!r}</v></c>"
 
 

@@ -1,7 +1,7 @@
 """ZIP records for members that are packed already and whose sizes are known: what ``zipfile`` cannot write.
 
 No data descriptors: every size stands in the member's own header, so that strict readers (and those that read a stream)
-take the file. ZIP64 only where a size or a place needs it. All members have one date, so equal content gives equal bytes.
+take the file. ZIP64 only where a size or a place needs it. All members have one date: equal content gives equal bytes.
 """
 
 from __future__ import annotations

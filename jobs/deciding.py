@@ -26,9 +26,8 @@ SHOWN_CELLS = 5
 def row_reader(kind: Kind, batch: Batch, account: Account) -> RowReader:
     """Reads the values of a batch's rows, by the columns that were found in its file."""
     assert batch.reading is not None
-    return RowReader(
-        kind.fields, batch.reading["columns"], batch.options.get("given", {}), Habits(locale=account.locale)
-    )
+    habits = Habits(account.locale, date_1904=batch.reading.get("date_system") == 1904)
+    return RowReader(kind.fields, batch.reading["columns"], batch.options.get("given", {}), habits)
 
 
 @dataclass(slots=True)
@@ -49,6 +48,7 @@ class Tally:
     unknown: int = 0
     differs: int = 0
     warnings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    piece: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, stored: dict[str, Any] | None) -> Tally:
@@ -60,6 +60,7 @@ class Tally:
             stored.get("unknown", 0),
             stored.get("differs", 0),
             stored.get("warnings", {}),
+            stored.get("piece"),
         )
 
     def as_result(self) -> dict[str, Any]:
@@ -70,7 +71,7 @@ class Tally:
             "unknown": self.unknown,
             "differs": self.differs,
             "warnings": self.warnings,
-        }
+        } | ({"piece": self.piece} if self.piece else {})
 
     def rejections(self) -> Counter[str]:
         """The codes of rows that were refused, with their counts."""
@@ -99,11 +100,12 @@ class Slice:
 
     def __init__(self, kind: Kind, work: Work, reader: RowReader, rows: Sequence[Row], tally: Tally) -> None:
         self.kind, self.work, self.reader, self.tally = kind, work, reader, tally
+        self.cells = [orjson.loads(row.cells) for row in rows]
         self.asked: list[Asked] = []
         self.refused: dict[int, Answer] = {}
-        read, loads = reader.read, orjson.loads
-        for row in rows:
-            values, rejections, warnings = read(loads(row.cells))
+        read = reader.read
+        for row, cells in zip(rows, self.cells, strict=True):
+            values, rejections, warnings = read(cells)
             for warning in warnings:
                 tally.warn(warning.code, warning.detail, self._column(warning.field), row.sheet_row)
             if rejections:

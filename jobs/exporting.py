@@ -1,52 +1,173 @@
 """The stages that give a batch's results back: pieces of a large table by many workers, then the files for good.
 
 Everything is written under a name that holds the fencing number of the lease, so that a worker that lost its lease can
-never write over what the next one stored. What a lost one left is deleted by the one that finishes.
+never write over what the next one stored. What lost ones left behind is deleted by the one that finishes.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection
 
-from config import children
 from config.wiring import App
-from exporters import code_lists, manifests, results
-from jobs.kinds.registry import KINDS
-from jobs.reading import fetch_source, rejected_codes
-from jobs.refusals import Outage
-from licensing.cells import PackedCell
+from exporters.pieces import Line, Piece, PieceFacts, PieceFormat
+from exporters.results import format_for, outcome_cells
+from jobs import results
+from jobs.deciding import Answer
+from jobs.kind import Issued
 from licensing.fields import Language
-from licensing.outcomes import CODES
-from models import accounts, batches, chunks, products, rows, vouchers
-from models.accounts import Account
+from models import audit, batches, chunks, licenses, rows
 from models.batches import Batch
 from models.chunks import Chunk
-from models.rows import Answer
-from storage.objects import Stored, StoreUnavailable
+from storage.objects import StoreUnavailable
 
 PIECE_ROWS = 20_000
-MOST_MARKED_ROWS = 50_000  # up to which the source workbook itself comes back, and faulty cells are marked
-MARKABLE = ("xlsx", "xlsm")
-
-Line = tuple[list[PackedCell], tuple[PackedCell, ...]]
 
 
-def pieces(app: App, batch: Batch) -> list[tuple[int, int]]:
-    """The ranges of rows that are rendered apart; none where one worker is as quick."""
-    count = batch.row_count or 0
-    if count <= PIECE_ROWS or _gives_source_back(batch):
-        return []
-    return [(first, min(first + PIECE_ROWS - 1, count)) for first in range(1, count + 1, PIECE_ROWS)]
+def renders_pieces(batch: Batch) -> bool:
+    """Whether the result table is rendered by all workers rather than by the one that finishes."""
+    return (batch.row_count or 0) > PIECE_ROWS and not results.gives_source_back(batch)
 
 
-def _gives_source_back(batch: Batch) -> bool:
+def early_piece(
+    app: App,
+    connection: Connection,
+    chunk: Chunk,
+    batch: Batch,
+    cells: Sequence[list[Any]],
+    answers: Sequence[Answer],
+    issued: Issued,
+) -> dict[str, Any] | None:
+    """Render the rows of a chunk while they are in hand. None where it is not worth it, or the store is away."""
+    if not renders_pieces(batch):
+        return None
+    known = dict(issued)
+    numbers = [answer.decision.license_number for answer in answers if answer.decision.license_number]
+    if unseen := [number for number in numbers if number not in known]:
+        known |= licenses.shown(connection, unseen)
+    language: Language = batch.options["language"]
+    lines = (
+        (row, _outcome(answer.decision.code, answer.decision.detail, language, answer.decision.license_number, known))
+        for row, answer in zip(cells, answers, strict=True)
+    )
+    try:
+        return _store_piece(app, batch, chunk, lines)
+    except StoreUnavailable:
+        return None  # the render stage makes up for it
+
+
+def _outcome(code: str, detail: str, language: Language, number: str | None, known: Issued) -> tuple[Any, ...]:
+    if number is None:
+        return outcome_cells(code, detail, language)
+    key, sku, quantity, valid_until = known[number]
+    return outcome_cells(
+        code, detail, language, license_number=number, key=key, sku=sku, quantity=quantity, valid_until=valid_until
+    )
+
+
+def _store_piece(app: App, batch: Batch, chunk: Chunk, lines: Iterable[Line]) -> dict[str, Any]:
+    piece = _format(batch).piece(lines, batch.width)
+    name = f"pieces/{batch.id}/{chunk.fence}-{chunk.first}"
+    app.store.put(name, [piece.data])
+    return asdict(piece.facts) | {"name": name, "first": chunk.first}
+
+
+def _format(batch: Batch) -> PieceFormat:
     reading = batch.reading or {}
-    return reading.get("format") in MARKABLE and (batch.row_count or 0) <= MOST_MARKED_ROWS
+    return format_for(reading["format"], reading.get("separator"))
+
+
+def missing_ranges(app: App, connection: Connection, batch: Batch) -> list[tuple[int, int]]:
+    """The ranges of rows that no piece holds yet and that are to be rendered by all workers."""
+    if not renders_pieces(batch):
+        return []
+    ends = [(0, 0)]
+    ends += [(piece["first"], piece["first"] + piece["rows"] - 1) for piece in _pieces(connection, batch)]
+    ends.append(((batch.row_count or 0) + 1, 0))
+    gaps = [(before[1] + 1, after[0] - 1) for before, after in pairwise(ends) if after[0] - before[1] > 1]
+    return [
+        (first, min(first + PIECE_ROWS - 1, last))
+        for start, last in gaps
+        for first in range(start, last + 1, PIECE_ROWS)
+    ]
+
+
+def _pieces(connection: Connection, batch: Batch) -> list[dict[str, Any]]:
+    return sorted(chunks.pieces(connection, batch.id), key=lambda piece: int(piece["first"]))
+
+
+def render(app: App, connection: Connection, chunk: Chunk) -> None:
+    """Render a range of rows from what is stored of them."""
+    with connection.begin():
+        batch = batches.by_id(connection, chunk.batch_id)
+        assert batch is not None
+        piece = _store_piece(app, batch, chunk, stored_lines(connection, batch, chunk.first, chunk.last))
+        chunks.finish(connection, chunk, {"rows": piece["rows"], "piece": piece})
+
+
+def stored_lines(connection: Connection, batch: Batch, first: int, last: int) -> Iterator[Line]:
+    """The lines of the result table, from the database."""
+    for answer in rows.answers(connection, batch.id, first, last):
+        yield orjson.loads(answer.cells), outcome_of(answer, batch.options["language"])
+
+
+def outcome_of(answer: rows.Answer, language: Language) -> tuple[Any, ...]:
+    """The outcome cells of a stored answer."""
+    return outcome_cells(
+        answer.code,
+        answer.detail,
+        language,
+        license_number=answer.license_number,
+        key=answer.key,
+        sku=answer.sku,
+        quantity=answer.quantity,
+        valid_until=answer.valid_until,
+    )
+
+
+def finish(app: App, connection: Connection, chunk: Chunk) -> None:
+    """Put the result files together, store them, and bring the batch to its end."""
+    with tempfile.TemporaryDirectory(prefix="keymill-") as folder, connection.begin():
+        chunks.still_held(connection, chunk)
+        batch = batches.by_id(connection, chunk.batch_id)
+        assert batch is not None
+        place = results.Place(app, connection, batch, Path(folder), f"results/{batch.id}/{chunk.fence}")
+        files = results.store_all(place, _table_pieces(app, connection, batch))
+        state: batches.State = "done" if batch.cancelled_at is None else "cancelled"
+        batches.end(connection, batch.id, state, results={"files": files})
+        chunks.finish(connection, chunk, {})
+        audit.record(connection, "keymill", f"batch.{state}", f"batch {batch.id}")
+    _forget(app, batch, place.name)
+
+
+def _table_pieces(app: App, connection: Connection, batch: Batch) -> Iterator[tuple[PieceFacts, Iterable[bytes]]]:
+    """The result table's pieces in order: those that are stored, or all in one, rendered now."""
+    if not renders_pieces(batch):
+        piece: Piece = _format(batch).piece(stored_lines(connection, batch, 1, batch.row_count or 0), batch.width)
+        yield piece.facts, [piece.data]
+        return
+    next_row = 1
+    for stored in _pieces(connection, batch):
+        if stored["first"] != next_row:
+            raise RuntimeError(f"the piece that starts with row {next_row} is missing")
+        next_row += stored["rows"]
+        facts = PieceFacts(stored["crc32"], stored["plain_size"], stored["size"], stored["rows"])
+        yield facts, app.store.get(stored["name"])
+    if next_row != (batch.row_count or 0) + 1:
+        raise RuntimeError(f"the rows from {next_row} on are missing in the result")
+
+
+def _forget(app: App, batch: Batch, place: str) -> None:
+    """Delete the pieces, and what workers that lost their lease left."""
+    leftovers = [name for name in app.store.list(f"results/{batch.id}/") if not name.startswith(place + "/")]
+    try:
+        app.store.delete([*leftovers, *app.store.list(f"pieces/{batch.id}/")])
+    except StoreUnavailable:
+        pass  # they only take room

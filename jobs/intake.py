@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -185,17 +185,7 @@ def _same_or_refused(earlier: batches.Batch, digest: str) -> Accepted:
 def _store(app: App, path: Path, sha256: str) -> None:
     try:
         if not app.store.exists(source_name(sha256)):
-            app.store.put(source_name(sha256), _blocks(path), expected_sha256=sha256)
-    except StoreUnavailable as error:
-        raise Refused(
-            "store_unavailable",
-            f"The object store cannot be reached ({error}). Nothing was recorded; send the file again later.",
-            f"L'archivio oggetti non è raggiungibile ({error}). Nulla è stato registrato; inviare di nuovo il file più "
-            "tardi.",
-        ) from error
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            yield block
+            app.store.put_file(source_name(sha256), path, expected_sha256=sha256)
+    except StoreUnavailable as outage:
+        nothing = " Nothing was recorded.", " Nulla è stato registrato."
+        raise Refused(outage.code, outage.en + nothing[0], outage.it + nothing[1]) from outage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -13,9 +13,11 @@ from licensing.decisions import Decision
 from licensing.fields import Field, Language
 from models.accounts import Account
 from models.batches import Batch
+from models.licenses import Shown
 from signing.tokens import Signer
 
 Values = Sequence[Any]
+Issued = Mapping[str, Shown]
 
 
 @dataclass(slots=True)
@@ -53,8 +55,8 @@ class Rules(Protocol):
     def decide(self, row: Asked) -> Decision:
         """The answer to one row."""
 
-    def apply(self, connection: Connection, asked: Sequence[Asked]) -> None:
-        """Make the answers true in bulk."""
+    def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:
+        """Make the answers true in bulk; says how the licenses look that were issued, by number."""
 
 
 class Load(Protocol):

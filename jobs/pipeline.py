@@ -117,7 +117,7 @@ def _close(app: App, connection: Connection, batch: Batch, stages: set[Stage]) -
 def _export(app: App, connection: Connection, batch: Batch, stages: set[Stage]) -> int:
     """Pieces of the result file by several workers where it is large, then the files that are stored for good."""
     if "render" not in stages:
-        slices = [(None, first, last) for first, last in exporting.pieces(app, batch)]
+        slices = [(None, first, last) for first, last in exporting.missing_ranges(app, connection, batch)]
         if slices:
             return _plan(connection, batch, "render", slices, state="exporting")
     return _plan(connection, batch, "finish", [(None, 1, batch.row_count or 0)], state="exporting")

@@ -13,12 +13,11 @@ from config import children
 from config.wiring import App
 from importers.reading import Wanted
 from jobs.kinds.registry import KINDS
-from jobs.refusals import BatchRefused, Outage
+from jobs.refusals import BatchRefused
 from models import accounts, batches, chunks, rows
 from models.accounts import Account
 from models.batches import Batch
 from models.chunks import Chunk
-from storage.objects import StoreUnavailable
 
 
 def read(app: App, connection: Connection, chunk: Chunk) -> None:
@@ -29,7 +28,7 @@ def read(app: App, connection: Connection, chunk: Chunk) -> None:
         account = accounts.by_id(connection, batch.account_id)
     with tempfile.TemporaryDirectory(prefix="keymill-") as folder:
         path = Path(folder) / "upload"
-        fetch_source(app, batch, path)
+        app.store.fetch(source_name(batch.sha256), path)
         request = _request(app, batch, account, path)
         with connection.begin():
             chunks.still_held(connection, chunk)
@@ -40,14 +39,6 @@ def read(app: App, connection: Connection, chunk: Chunk) -> None:
                 raise BatchRefused("too_many_rows", *too_many_rows(found["row_count"]))
             batches.change(connection, batch.id, reading=found, row_count=found["row_count"])
             chunks.finish(connection, chunk, {"rows": found["row_count"]})
-
-
-def fetch_source(app: App, batch: Batch, path: Path) -> None:
-    """The uploaded bytes as a local file. Raises :class:`Outage`."""
-    try:
-        app.store.fetch(source_name(batch.sha256), path)
-    except StoreUnavailable as error:
-        raise Outage(f"the object store is away: {error}") from error
 
 
 def source_name(sha256: str) -> str:

@@ -1,4 +1,4 @@
-"""What ends a batch or a request without a traceback: refusals that a sender reads, and outages that pass."""
+"""What ends a batch or a request without a traceback: refusals that a sender reads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,3 @@ class BatchRefused(Refused):
     def as_reason(self) -> dict[str, str]:
         """The form that is stored with the batch."""
         return {"code": self.code, "en": self.en, "it": self.it}
-
-
-class Outage(Exception):  # noqa: N818 - it passes
-    """Something outside went away (the object store, say); the work is tried again and the attempt is not counted."""

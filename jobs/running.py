@@ -13,7 +13,7 @@ from datetime import UTC
 from sqlalchemy import Connection
 
 from config.wiring import App
-from jobs import keys
+from jobs import exporting, keys
 from jobs.deciding import Answer, Slice, Tally, outcome_lines, row_reader
 from jobs.kind import Asked, Kind, Produce, Rules, Work
 from jobs.kinds.registry import KINDS
@@ -127,8 +127,11 @@ def _run_slice(desk: Desk, connection: Connection, tally: Tally, position: int) 
         goes_on_at = _produce(desk, connection, slice_.asked, rules, desk.kind.produce)
     if goes_on_at is not None:
         _cut(slice_, goes_on_at)
-    rules.apply(connection, slice_.asked)
+    issued = rules.apply(connection, slice_.asked)
     answers = slice_.answers()
+    if chunk.lane == 0 and position + 1 == chunk.first and len(stored) == chunk.last - chunk.first + 1:
+        # Every row of the chunk is here with its cells and its answer: the quickest moment to render them.
+        tally.piece = exporting.early_piece(desk.app, connection, chunk, desk.batch, slice_.cells, answers, issued)
     if desk.batch.was_previewed:
         tally.differs += _differences(connection, desk.batch, answers)
     rows.add_outcomes(connection, outcome_lines(desk.batch.id, answers))

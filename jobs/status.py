@@ -14,6 +14,7 @@ from jobs.kinds.registry import KINDS
 from licensing.cells import column_letters
 from licensing.fields import Language
 from licensing.outcomes import CODES, OUTCOMES
+from licensing.values import ROW_WARNINGS
 from models import accounts, chunks, rows
 from models.batches import Batch
 from models.chunks import Stage
@@ -142,7 +143,11 @@ def _warnings(connection: Connection, batch: Batch, language: Language) -> list[
         if merged:
             break
     return [
-        {"code": w["code"], "sentence": CODES[w["code"]].sentence(language, w["detail"]) if w["code"] in CODES else w["detail"]}
-        | {"count": w["count"], "cells": w["cells"]}
+        {
+            "code": w["code"],
+            "sentence": ROW_WARNINGS[w["code"]][language].replace("{detail}", w["detail"]),
+            "count": w["count"],
+            "cells": w["cells"],
+        }
         for w in merged.values()
     ]

@@ -11,10 +11,11 @@ from sqlalchemy import Connection
 
 from config.wiring import App
 from jobs import guarding, parking, pipeline
-from jobs.refusals import BatchRefused, Outage
+from jobs.refusals import BatchRefused
 from models import batches, chunks, workers
 from models.chunks import Chunk, LeaseLost
 from models.database import is_outage, transaction
+from storage.objects import StoreUnavailable
 
 log = structlog.get_logger("keymill.work")
 
@@ -95,7 +96,7 @@ def _work(app: App, connection: Connection, chunk: Chunk) -> None:
         log.warning("lease lost; nothing was committed")
     except BatchRefused as refusal:
         _refuse(app, chunk, refusal)
-    except Outage as outage:
+    except StoreUnavailable as outage:
         log.warning("outage", error=str(outage))
         _give_back(app, chunk, str(outage), counted=False)
     except Exception as error:

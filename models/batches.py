@@ -106,6 +106,11 @@ class Batch:
         return self.options.get("confirm") == "auto"
 
     @property
+    def width(self) -> int:
+        """How many columns the file's table has."""
+        return int((self.reading or {})["width"])
+
+    @property
     def was_previewed(self) -> bool:
         """Whether a preview pass is made before the run."""
         return not self.is_auto or bool(self.options.get("exact"))

@@ -260,7 +260,7 @@ def used_up(connection: Connection, attempts: int) -> list[tuple[int, int, Stage
         " WHERE state = 'waiting' AND attempts >= %(attempts)s FOR NO KEY UPDATE SKIP LOCKED",
         {"attempts": attempts},
     )
-    return [tuple(row) for row in found]  # type: ignore[misc]
+    return [tuple(row) for row in found]
 
 
 def park(connection: Connection, chunk_id: int, result: dict[str, Any]) -> None:
@@ -370,6 +370,18 @@ def total(connection: Connection, batch_id: int, name: str) -> int:
         {"batch": batch_id, "name": name},
     )
     return int(found[0][0])
+
+
+def pieces(connection: Connection, batch_id: int) -> list[dict[str, Any]]:
+    """The pieces of a batch's result table that chunks left in the object store."""
+    return [
+        row[0]
+        for row in fetch(
+            connection,
+            "SELECT result -> 'piece' FROM chunks WHERE batch_id = %(batch)s AND state = 'done' AND result ? 'piece'",
+            {"batch": batch_id},
+        )
+    ]
 
 
 def warnings_of(connection: Connection, batch_id: int, stages: Sequence[Stage]) -> list[dict[str, Any]]:

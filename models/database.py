@@ -80,7 +80,7 @@ def copy_line(*values: object) -> str:
 
 def copy_in(connection: Connection, table: str, columns: str, blocks: Iterable[str | bytes]) -> None:
     """Send rows that are already in COPY's text format. ``table`` and ``columns`` come from code, never from input."""
-    with raw(connection).cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copy:  # type: ignore[arg-type]
+    with raw(connection).cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
         for block in blocks:
             copy.write(block)
 
@@ -88,13 +88,13 @@ def copy_in(connection: Connection, table: str, columns: str, blocks: Iterable[s
 def fetch(connection: Connection, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """All rows of a query as plain tuples: the fast way for a chunk's facts. Parameters as ``%(name)s``."""
     cursor = raw(connection).cursor()
-    cursor.execute(query, parameters)  # type: ignore[arg-type]
+    cursor.execute(query, parameters)
     return cursor.fetchall()
 
 
 def run(connection: Connection, query: str, parameters: dict[str, Any]) -> int:
     """Run a statement the fast way and say how many rows it touched. Parameters as ``%(name)s``."""
-    return raw(connection).cursor().execute(query, parameters).rowcount  # type: ignore[arg-type]
+    return raw(connection).cursor().execute(query, parameters).rowcount
 
 
 def scalar(connection: Connection, query: str, **parameters: Any) -> Any:

@@ -64,6 +64,26 @@ def of_vouchers(connection: Connection, voucher_ids: Sequence[int]) -> dict[int,
     return {row[0]: Redemption(*row[1:]) for row in rows}
 
 
+class Shown(NamedTuple):
+    """What a result file says of a license besides its number."""
+
+    key: str
+    sku: str
+    quantity: int
+    valid_until: date | None
+
+
+def shown(connection: Connection, numbers: Sequence[str]) -> dict[str, Shown]:
+    """What result files say of these licenses, by number."""
+    rows = fetch(
+        connection,
+        "SELECT l.number, l.key, p.sku, l.quantity, l.valid_until FROM licenses l JOIN products p ON p.id = l.product_id"
+        " WHERE l.number = ANY(%(numbers)s)",
+        {"numbers": list(numbers)},
+    )
+    return {row[0]: Shown(*row[1:]) for row in rows}
+
+
 class IssuedKey(NamedTuple):
     """A key as a result file or license file shows it."""
 

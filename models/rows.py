@@ -162,16 +162,16 @@ class Answer(NamedTuple):
     faults: list[list[Any]] | None
     license_number: str | None
     key: str | None
-    product_id: int | None
+    sku: str | None
     quantity: int | None
     valid_until: Any
 
 
 _ANSWERS = (
-    "SELECT r.ordinal, r.sheet_row, r.cells, coalesce(o.code, ''), o.detail, o.faults, l.number, l.key, l.product_id,"
+    "SELECT r.ordinal, r.sheet_row, r.cells, coalesce(o.code, ''), o.detail, o.faults, l.number, l.key, p.sku,"
     " l.quantity, l.valid_until FROM rows r"
     " LEFT JOIN outcomes o ON o.batch_id = r.batch_id AND o.ordinal = r.ordinal"
-    " LEFT JOIN licenses l ON l.number = o.license_number"
+    " LEFT JOIN licenses l ON l.number = o.license_number LEFT JOIN products p ON p.id = l.product_id"
     " WHERE r.batch_id = %(batch)s AND r.ordinal BETWEEN %(first)s AND %(last)s"
 )
 

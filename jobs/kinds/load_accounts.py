@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from jobs.kind import Asked, Kind, Values, Work
+from jobs.kind import Asked, Issued, Kind, Values, Work
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
 from models import accounts
@@ -76,7 +76,7 @@ class Records:
         known["delegates_to"] = known["delegates_to"] | set(wanted["delegates_to"] or ())
         return Decision("updated", ", ".join(changed), effect=wanted)
 
-    def apply(self, connection: Connection, asked: Sequence[Asked]) -> None:
+    def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:
         """Write accounts, then delegations."""
         records = [row.decision.effect for row in asked if row.decision.effect]
         accounts.save(connection, [record | {"number": record["account"]} for record in records])
@@ -88,6 +88,7 @@ class Records:
                 for distributor in record["delegates_to"] or ()
             ],
         )
+        return {}
 
 
 KIND = Kind(

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from jobs.kind import Asked, Kind, Values, Work
+from jobs.kind import Asked, Issued, Kind, Values, Work
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
 from models import products
@@ -103,7 +103,7 @@ class Records:
         }
         return Decision("updated", ", ".join(changed), effect=effect) if known else Decision("created", effect=effect)
 
-    def apply(self, connection: Connection, asked: Sequence[Asked]) -> None:
+    def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:
         """Write products, releases and paths, in file order."""
         for row in asked:
             effect = row.decision.effect
@@ -114,6 +114,7 @@ class Records:
                 products.save_release(connection, *effect["release"])
             for source, target in effect["paths"]:
                 products.save_upgrade_path(connection, source, target)
+        return {}
 
 
 KIND = Kind(

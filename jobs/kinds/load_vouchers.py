@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from jobs.kind import Asked, Kind, Values, Work
+from jobs.kind import Asked, Issued, Kind, Values, Work
 from licensing import codes
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
@@ -30,7 +30,7 @@ class Loads:
     def __init__(
         self, connection: Connection, work: Work, rows: Sequence[Values], before: Loads | None = None
     ) -> None:
-        self.vouchers = vouchers.by_key(
+        self.vouchers: dict[str, Voucher] = vouchers.by_key(
             connection, [codes.match_key(row[0]) for row in rows], lock=not work.is_preview
         ) | (before.vouchers if before else {})
         self.oems = accounts.by_numbers(connection, list({row[1] for row in rows}), lock=False)
@@ -76,7 +76,7 @@ class Loads:
         known.expires = expires or known.expires
         return Decision("updated", ", ".join(field for _, field in changes), effect=known)
 
-    def apply(self, connection: Connection, asked: Sequence[Asked]) -> None:
+    def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:
         """Write new vouchers and changes."""
         created = {row.decision.effect.key: row.decision.effect for row in asked if row.decision.code == "created"}
         vouchers.add(
@@ -100,6 +100,7 @@ class Loads:
                 if v.key not in created
             ],
         )
+        return {}
 
 
 KIND = Kind(

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from jobs import numbers
-from jobs.kind import Asked, Kind, Values, Work
+from jobs.kind import Asked, Issued, Kind, Values, Work
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
 from models import accounts, products, vouchers
@@ -98,8 +98,9 @@ class Orders:
             return Decision("reference_reused", reference, field="reference")
         return Decision("already_minted", order_id=known_id)
 
-    def apply(self, connection: Connection, asked: Sequence[Asked]) -> None:
+    def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:
         """Nothing: codes are made slice by slice in :func:`mint`."""
+        return {}
 
 
 def _minted(order: Order) -> Decision:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from sqlalchemy import Connection
 
 from jobs import customers, numbers
 from jobs.customers import Named
-from jobs.kind import Asked, Kind, Values, Work
+from jobs.kind import Asked, Issued, Kind, Values, Work
 from licensing import codes, redeeming, terms
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
 from models import licenses, products, vouchers
 from models.database import copy_text
+from models.licenses import Shown
 from models.products import Product
 from models.vouchers import Voucher
 from signing.tokens import LicenseClaims
@@ -75,11 +77,11 @@ class Redemptions:
         self.earlier[voucher.id] = redeeming.Earlier(number, request.company_key, request.country, request.host_id)
         return Decision("issued", license_number=number, effect=(voucher, product, request))
 
-    def apply(self, connection: Connection, asked: Sequence[Asked]) -> None:
+    def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:
         """Register the customers, sign the keys, write the licenses and take the vouchers out of stock."""
         issued = [row for row in asked if row.decision.code == "issued"]
         if not issued:
-            return
+            return {}
         found = customers.settle(self.work, [_named(row) for row in issued])
         claims = [self._claims(row, found) for row in issued]
         assert self.work.signer is not None
@@ -95,6 +97,16 @@ class Redemptions:
             ],
         )
         vouchers.mark_redeemed(connection, [row.decision.effect[0].id for row in issued])
+        return {
+            claim.license_number: Shown(key, claim.sku, claim.quantity, self._last_day(row))
+            for row, claim, key in zip(issued, claims, keys, strict=True)
+        }
+
+    def _last_day(self, row: Asked) -> date | None:
+        """The last day of a license: by the voucher's own term, else its product's; None is perpetual."""
+        voucher, product, _request = row.decision.effect
+        months = voucher.term_months if voucher.term_months is not None else product.term_months
+        return terms.valid_until(self.work.today, months)
 
     def _claims(self, row: Asked, found: Found) -> LicenseClaims:
         voucher, product, request = row.decision.effect
@@ -102,7 +114,7 @@ class Redemptions:
             found[request.company_key, request.country][1],
             row.decision.license_number or "",
             self.issued_at,
-            terms.expiry_epoch(terms.valid_until(self.work.today, _term(voucher, product))),
+            terms.expiry_epoch(self._last_day(row)),
             product.sku,
             voucher.version or product.version or FIRST_VERSION,
             1,
@@ -112,24 +124,18 @@ class Redemptions:
     def _license_fields(self, row: Asked, claim: LicenseClaims, found: Found) -> str:
         """COPY fields from the account to the voucher."""
         voucher, product, request = row.decision.effect
-        last_day = terms.valid_until(self.work.today, _term(voucher, product))
         host = copy_text(request.host_id) if request.host_id else NULL
         reference = copy_text(row.values[5]) if row.values[5] else NULL
         customer = found[request.company_key, request.country][0]
         return (
             f"{self.work.account.id}\t{customer}\t{product.id}\t{copy_text(claim.version)}\t{host}\t{reference}"
-            f"\t{self.issued_at_text}\t{last_day or NULL}\t{voucher.id}"
+            f"\t{self.issued_at_text}\t{self._last_day(row) or NULL}\t{voucher.id}"
         )
 
 
 def _named(row: Asked) -> Named:
     _code, company, email, country, _host_id, _reference = row.values
     return Named(row.decision.effect[2].company_key, country or "", company, email)
-
-
-def _term(voucher: Voucher, product: Product) -> int | None:
-    """The voucher's own term, else its product's; None is perpetual."""
-    return voucher.term_months if voucher.term_months is not None else product.term_months
 
 
 KIND = Kind(

@@ -18,12 +18,14 @@ HEAD = Head(("Codice", "Azienda"), ("Result: code",))
 
 
 def file(rows: list[list[PackedCell]], head: Head = HEAD, separator: str = ";") -> bytes:
+    """A whole file, each row a piece of its own."""
     made = Delimited(separator)
     pieces = [made.piece([(row, ("issued",))], 2) for row in rows]
     return b"".join(made.assemble(head, [(piece.facts, [piece.data]) for piece in pieces], 2))
 
 
 def read(data: bytes, separator: str = ";") -> list[list[str]]:
+    """What the csv module reads."""
     return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=separator))
 
 
@@ -68,9 +70,8 @@ def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
 
 @given(st.text(alphabet="'=+-@\t\r1a.,"))
 def test_guarding_is_undone_by_one_rule(text: str) -> None:
-    """For every text, taking one apostrophe off what GUARDED matches gives the original, unless it came guarded."""
-    if guarded(text) != text or not GUARDED.match(text):
-        assert unguarded(guarded(text)) == text
+    """For every text, taking one apostrophe off what GUARDED matches gives the original."""
+    assert unguarded(guarded(text)) == text
 
 
 def test_cells_that_are_no_text_are_written_plainly() -> None:
@@ -87,7 +88,12 @@ def test_cells_that_are_no_text_are_written_plainly() -> None:
 def test_short_rows_and_preamble_are_filled_up() -> None:
     """Outcomes stand in their column also where a row's last cells were cut off; title rows stay above the header."""
     data = file([[], ["A"]], head=Head(("Codice", "Azienda"), ("Result: code",), preamble=(("Lista",),)))
-    assert read(data) == [["Lista", "", ""], ["Codice", "Azienda", "Result: code"], ["", "", "issued"], ["A", "", "issued"]]
+    assert read(data) == [
+        ["Lista", "", ""],
+        ["Codice", "Azienda", "Result: code"],
+        ["", "", "issued"],
+        ["A", "", "issued"],
+    ]
 
 
 def test_a_list_without_header_has_none() -> None:
@@ -102,7 +108,9 @@ def test_a_changed_piece_is_noticed() -> None:
         list(Delimited().assemble(HEAD, [(piece.facts, [b""])], 1))
 
 
-@pytest.mark.parametrize(("separator", "suffix"), [(";", ".csv"), (",", ".csv"), ("|", ".csv"), ("\t", ".tsv"), (None, ".csv")])
+@pytest.mark.parametrize(
+    ("separator", "suffix"), [(";", ".csv"), (",", ".csv"), ("|", ".csv"), ("\t", ".tsv"), (None, ".csv")]
+)
 def test_a_csv_comes_back_with_its_own_separator(separator: str | None, suffix: str) -> None:
     """The door gives the format of the source: its separator, and the suffix that goes with it."""
     made = format_for("csv", separator)

@@ -16,6 +16,7 @@ import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openpyxl.utils.escape import unescape
 from python_calamine import CalamineWorkbook
 
 from exporters import xlsx
@@ -27,24 +28,35 @@ from licensing.cells import PackedCell
 
 HEAD = Head(("Voucher code", "Company"), OUTCOME_TITLES["en"])
 ISSUED = outcome_cells(
-    "issued", None, "en", license_number="KML-1", key="eyJ." + "k" * 450, sku="EDGE", quantity=3, valid_until=date(2027, 11, 25)
+    "issued",
+    None,
+    "en",
+    license_number="KML-1",
+    key="eyJ." + "k" * 450,
+    sku="EDGE",
+    quantity=3,
+    valid_until=date(2027, 11, 25),
 )
 
 
-def lines(*rows: list[PackedCell]) -> list[Line]:
+def lines(*rows: Any) -> list[Line]:
+    """Rows that were all issued a license."""
     return [(list(row), ISSUED) for row in rows]
 
 
 def workbook(*groups: Iterable[Line], head: Head = HEAD, width: int = 2) -> bytes:
+    """A whole workbook, each group of lines a piece of its own."""
     pieces = [Xlsx().piece(group, width) for group in groups]
     return b"".join(Xlsx().assemble(head, [(piece.facts, [piece.data]) for piece in pieces], width))
 
 
 def opened(data: bytes) -> Any:
+    """What openpyxl reads."""
     return openpyxl.load_workbook(io.BytesIO(data))
 
 
 def sheet_xml(data: bytes, number: int = 1) -> bytes:
+    """The XML of a sheet."""
     return zipfile.ZipFile(io.BytesIO(data)).read(f"xl/worksheets/sheet{number}.xml")
 
 
@@ -78,7 +90,7 @@ def test_calamine_reads_the_same_cells() -> None:
 def test_any_text_is_read_back_as_it_was(rows: list[list[PackedCell]]) -> None:
     """Whatever characters a text has (spaces at its ends, controls, escapes of Excel's), openpyxl gets it back."""
     sheet = opened(workbook(lines(*rows))).active
-    read = [[openpyxl.utils.escape.unescape(cell.value or "") for cell in row[:2]] for row in sheet.iter_rows(min_row=2)]
+    read = [[unescape(cell.value or "") for cell in row[:2]] for row in sheet.iter_rows(min_row=2)]
     assert read == [[cell or "" for cell in row] for row in rows]
 
 
@@ -114,7 +126,13 @@ def test_formulas_stay_text_and_look_the_same(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "shown"),
-    [(10**15, "1000000000000000"), (2**70, str(2**70)), (10**400, str(10**400)), (float("nan"), "nan"), (float("inf"), "inf")],
+    [
+        (10**15, "1000000000000000"),
+        (2**70, str(2**70)),
+        (10**400, str(10**400)),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+    ],
 )
 def test_numbers_that_a_spreadsheet_would_change_are_text(number: float, shown: str) -> None:
     """Integers of more than 15 digits and what is no finite number are written as text."""
@@ -192,7 +210,7 @@ def test_a_changed_piece_is_noticed() -> None:
 
 
 def test_a_sheet_beyond_four_gigabytes_has_zip64_sizes() -> None:
-    """A piece that unpacks to 5 GiB, packed by hand: the central directory and the member's header say the true size."""
+    """A piece that unpacks to 5 GiB, packed by hand: directory and header say the true size."""
     packer = zlib.compressobj(1, zlib.DEFLATED, -15)
     block = b" " * (1 << 20)
     packed = b"".join(packer.compress(block) for _ in range(8)) + packer.flush(zlib.Z_FULL_FLUSH)
