@@ -63,7 +63,7 @@ _SENTENCES: dict[How, tuple[str, str]] = {
 }
 
 
-class ChildDied(Exception):  # noqa: N818
+class ChildDied(Exception):
     """The child ended without a result: how, and a sentence in two languages; ``detail`` is for the log."""
 
     def __init__(self, how: How, detail: str = "") -> None:

@@ -25,7 +25,7 @@ from licensing.fields import Language
 ROOT_PLACE = Path("/var/lib/keymill")
 
 
-class EmbeddedProblem(Exception):  # noqa: N818
+class EmbeddedProblem(Exception):
     """An embedded server that cannot be had: what is wrong and how to mend it."""
 
     def __init__(self, code: str, en: str, it: str) -> None:

@@ -18,7 +18,7 @@ class Problem(NamedTuple):
     it: str
 
 
-class SettingsProblem(Exception):  # noqa: N818
+class SettingsProblem(Exception):
     """Settings that cannot be used; its message lists every problem."""
 
     code = "bad_settings"

@@ -27,7 +27,7 @@ class App:
     kek: bytes
 
 
-class SchemaProblem(Exception):  # noqa: N818
+class SchemaProblem(Exception):
     """The database has no schema, or an older one."""
 
     code = "old_schema"

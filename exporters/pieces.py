@@ -52,7 +52,7 @@ class Head:
         return [*padded(self.titles, width), *self.outcome_titles]
 
 
-class ChangedPiece(Exception):  # noqa: N818
+class ChangedPiece(Exception):
     """The bytes of a piece are not those that were rendered: the file must not be given out."""
 
     def __init__(self, expected: int, got: int) -> None:

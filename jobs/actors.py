@@ -25,7 +25,7 @@ def bind(broker: RedisBroker, app: App, heartbeat: working.Heartbeat) -> None:
         pipeline.advance(app, batch_id)
 
     for name, function in ((WORK, work), (ADVANCE, advance)):
-        dramatiq.actor(_logged(function), actor_name=name, queue_name=QUEUE, broker=broker)
+        dramatiq.actor(actor_name=name, queue_name=QUEUE, broker=broker)(_logged(function))
 
 
 def _logged(function: Callable[[int], None]) -> Callable[[int], None]:

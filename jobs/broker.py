@@ -23,7 +23,7 @@ MOST_CALLS = 200  # at once; the sweep sends more while there is work
 def connect(redis_url: str) -> RedisBroker:
     """The broker of a Redis URL, one for each process. Connects at first use."""
     client = redis.Redis.from_url(redis_url, socket_timeout=15, socket_connect_timeout=5)
-    broker = RedisBroker(client=client, middleware=[], namespace="keymill")
+    broker = RedisBroker(client=client, middleware=[], namespace="keymill")  # type: ignore[no-untyped-call]
     broker.declare_queue(QUEUE)
     return broker
 

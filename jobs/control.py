@@ -66,4 +66,3 @@ def _not_now(batch: Batch, en: str, it: str) -> Refused:
 def _check_atomic(batch: Batch) -> None:
     if (batch.row_count or 0) > MOST_ATOMIC_ROWS:
         raise Refused("too_many_rows", *too_many_rows(batch.row_count or 0))
-

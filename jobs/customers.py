@@ -39,7 +39,5 @@ def settle(work: Work, named: Iterable[Named]) -> dict[tuple[str, str], tuple[in
                 work.account.id,
                 [(c.company_key, c.country, c.name, number, c.email) for c, number in zip(missing, fresh, strict=True)],
             )
-            found |= accounts.find_customers(
-                connection, work.account.id, [(c.company_key, c.country) for c in missing]
-            )
+            found |= accounts.find_customers(connection, work.account.id, [(c.company_key, c.country) for c in missing])
     return found

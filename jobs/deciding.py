@@ -1,4 +1,4 @@
-"""One slice of rows decided: cells to values, facts at once, answers row by row. Preview and run both go through here."""
+"""One slice of rows decided: cells to values, facts at once, answers row by row. Preview and run both use it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN_CELLS = 5
 def row_reader(kind: Kind, batch: Batch, account: Account) -> RowReader:
     """Reads the values of a batch's rows, by the columns that were found in its file."""
     assert batch.reading is not None
-    habits = Habits(account.locale, date_1904=batch.reading.get("date_system") == 1904)
+    habits = Habits(account.locale, date_1904=batch.reading.get("date_system") == "1904")
     return RowReader(kind.fields, batch.reading["columns"], batch.options.get("given", {}), habits)
 
 
@@ -87,9 +87,7 @@ class Tally:
     def warn(self, code: str, detail: str, column: int | None, sheet_row: int) -> None:
         """Count a warning about a cell, and keep the first few addresses."""
         letters = "" if column is None else cell_forms.column_letters(column)
-        seen = self.warnings.setdefault(
-            f"{code} {letters}", {"code": code, "detail": detail, "count": 0, "cells": []}
-        )
+        seen = self.warnings.setdefault(f"{code} {letters}", {"code": code, "detail": detail, "count": 0, "cells": []})
         seen["count"] += 1
         if len(seen["cells"]) < SHOWN_CELLS:
             seen["cells"].append(f"{letters}{sheet_row}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +24,7 @@ from jobs import results
 from jobs.deciding import Answer
 from jobs.kind import Issued
 from licensing.fields import Language
-from models import audit, batches, chunks, licenses, rows
+from models import audit, batches, chunks, leases, licenses, rows
 from models.batches import Batch
 from models.chunks import Chunk
 from storage.objects import StoreUnavailable
@@ -109,7 +110,7 @@ def render(app: App, connection: Connection, chunk: Chunk) -> None:
         batch = batches.by_id(connection, chunk.batch_id)
         assert batch is not None
         piece = _store_piece(app, batch, chunk, stored_lines(connection, batch, chunk.first, chunk.last))
-        chunks.finish(connection, chunk, {"rows": piece["rows"], "piece": piece})
+        leases.finish(connection, chunk, {"rows": piece["rows"], "piece": piece})
 
 
 def stored_lines(connection: Connection, batch: Batch, first: int, last: int) -> Iterator[Line]:
@@ -135,14 +136,14 @@ def outcome_of(answer: rows.Answer, language: Language) -> tuple[Any, ...]:
 def finish(app: App, connection: Connection, chunk: Chunk) -> None:
     """Put the result files together, store them, and bring the batch to its end."""
     with tempfile.TemporaryDirectory(prefix="keymill-") as folder, connection.begin():
-        chunks.still_held(connection, chunk)
+        leases.still_held(connection, chunk)
         batch = batches.by_id(connection, chunk.batch_id)
         assert batch is not None
         place = results.Place(app, connection, batch, Path(folder), f"results/{batch.id}/{chunk.fence}")
         files = results.store_all(place, _table_pieces(app, connection, batch))
         state: batches.State = "done" if batch.cancelled_at is None else "cancelled"
         batches.end(connection, batch.id, state, results={"files": files})
-        chunks.finish(connection, chunk, {})
+        leases.finish(connection, chunk, {})
         audit.record(connection, "keymill", f"batch.{state}", f"batch {batch.id}")
     _forget(app, batch, place.name)
 
@@ -166,8 +167,6 @@ def _table_pieces(app: App, connection: Connection, batch: Batch) -> Iterator[tu
 
 def _forget(app: App, batch: Batch, place: str) -> None:
     """Delete the pieces, and what workers that lost their lease left."""
-    leftovers = [name for name in app.store.list(f"results/{batch.id}/") if not name.startswith(place + "/")]
-    try:
+    with suppress(StoreUnavailable):  # what stays only takes room
+        leftovers = [name for name in app.store.list(f"results/{batch.id}/") if not name.startswith(place + "/")]
         app.store.delete([*leftovers, *app.store.list(f"pieces/{batch.id}/")])
-    except StoreUnavailable:
-        pass  # they only take room

@@ -19,6 +19,8 @@ from signing.tokens import Signer
 Values = Sequence[Any]
 Issued = Mapping[str, Shown]
 
+NOT_YET = Decision("")
+
 
 @dataclass(slots=True)
 class Asked:
@@ -26,7 +28,7 @@ class Asked:
 
     ordinal: int
     values: Values
-    decision: Decision = Decision("")
+    decision: Decision = NOT_YET
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class Kind:
     ``subject``: the fields that name what a row is about; rows of one subject are never worked on at the same time.
     ``domain``: kinds of one domain compete for the same subjects. ``load`` reads the facts of a slice with one query
     each. ``is_sequential``: rows may lean on earlier rows of other subjects, so one worker goes through them in file
-    order. ``produce``: for rows whose effect is too large for one transaction. ``guards_codes``: unknown codes are counted against the sender.
+    order. ``produce``: for rows whose effect is too large for one transaction. ``guards_codes``:
+    unknown codes are counted against the sender.
     """
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from config.wiring import App
-from models import audit, chunks, rows
+from models import audit, chunks, leases, rows
 from models.database import transaction
 
 
@@ -17,7 +17,7 @@ def park_used_up(app: App) -> list[int]:
     """Park every chunk that had all its attempts; its rows get the answer ``chunk_parked``. Says which batches."""
     parked = []
     with transaction(app.engine) as connection:
-        for chunk_id, batch_id, stage, lane, first, last, reason in chunks.used_up(connection, app.settings.attempts):
+        for chunk_id, batch_id, stage, lane, first, last, reason in leases.used_up(connection, app.settings.attempts):
             result: dict[str, object] = {}
             if stage in ("run", "contested"):
                 skipped = rows.skip_unanswered(

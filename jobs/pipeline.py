@@ -1,7 +1,7 @@
 """The flow: which stage a batch goes through after which, and what is done in each. Read this file first.
 
     received -> read -> preview -> (confirm) -> run -> contested -> render -> finish
-                                                  \\-> close (stopped or cancelled) -> render -> finish
+    stopped or cancelled: what is at work ends      -> closing   -> render -> finish
 
 A stage is cut into chunks; workers lease them in any order (``jobs/working.py``). When the last chunk of a stage is
 done, :func:`advance` plans the next one. It may be called at any time, by anyone, any number of times.
@@ -35,7 +35,7 @@ Slices = Iterable[tuple[int | None, int, int]]  # lane (None: all), first ordina
 
 
 def advance(app: App, batch_id: int) -> None:
-    """Plan the next stage of a batch whose stage is over, and call workers for it. Does nothing while one is at work."""
+    """Plan the next stage of a batch whose stage is over, and call workers for it."""
     with transaction(app.engine) as connection:
         batch = batches.by_id(connection, batch_id, lock=True)
         if batch is None or batch.state in batches.FINAL or chunks.open_count(connection, batch_id):

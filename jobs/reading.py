@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 
 from config import children
 from config.wiring import App
-from importers.reading import Wanted
+from importers.contracts import Wanted
 from jobs.kinds.registry import KINDS
 from jobs.refusals import BatchRefused
-from models import accounts, batches, chunks, rows
+from models import accounts, batches, leases, rows
 from models.accounts import Account
 from models.batches import Batch
 from models.chunks import Chunk
@@ -31,14 +31,14 @@ def read(app: App, connection: Connection, chunk: Chunk) -> None:
         app.store.fetch(source_name(batch.sha256), path)
         request = _request(app, batch, account, path)
         with connection.begin():
-            chunks.still_held(connection, chunk)
+            leases.still_held(connection, chunk)
             found = rows.read_in(connection, lambda write: _in_a_child(app, chunk, batch, request, write))
             if "refused" in found:
                 raise BatchRefused(**found["refused"])
             if batch.is_atomic and found["row_count"] > MOST_ATOMIC_ROWS:
                 raise BatchRefused("too_many_rows", *too_many_rows(found["row_count"]))
             batches.change(connection, batch.id, reading=found, row_count=found["row_count"])
-            chunks.finish(connection, chunk, {"rows": found["row_count"]})
+            leases.finish(connection, chunk, {"rows": found["row_count"]})
 
 
 def source_name(sha256: str) -> str:
@@ -93,8 +93,8 @@ MOST_ATOMIC_ROWS = 100_000
 def too_many_rows(count: int) -> tuple[str, str]:
     """Why a batch is too long to be all or nothing, in English and Italian."""
     return (
-        f"All or nothing (--on-error stop, --exact) is possible up to {MOST_ATOMIC_ROWS:,} rows; the file has {count:,}. "
-        "Split it, or send it without.",
+        f"All or nothing (--on-error stop, --exact) is possible up to {MOST_ATOMIC_ROWS:,} rows; the file has "
+        f"{count:,}. Split it, or send it without.",
         f"Tutto o niente (--on-error stop, --exact) è possibile fino a {MOST_ATOMIC_ROWS:,} righe; il file ne ha "
         f"{count:,}. Dividerlo, o inviarlo senza.",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from licensing.fields import Language
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault
+class Refused(Exception):
     """A request that cannot be taken, with a stable code and a sentence in two languages."""
 
     def __init__(self, code: str, en: str, it: str) -> None:

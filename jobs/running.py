@@ -18,7 +18,7 @@ from jobs.deciding import Answer, Slice, Tally, outcome_lines, row_reader
 from jobs.kind import Asked, Kind, Produce, Rules, Work
 from jobs.kinds.registry import KINDS
 from licensing.values import RowReader
-from models import accounts, batches, chunks, rows
+from models import accounts, batches, leases, rows
 from models.batches import Batch
 from models.chunks import Chunk
 from models.rows import Row
@@ -54,7 +54,7 @@ def preview(app: App, connection: Connection, chunk: Chunk) -> None:
     """Decide the rows of a chunk without effects, and write down what each would get."""
     desk = _desk(app, connection, chunk, preview=True)
     with connection.begin():
-        chunks.still_held(connection, chunk)
+        leases.still_held(connection, chunk)
         tally, rules = Tally(), None
         for stored, told in _previewed_rows(desk, connection):
             slice_ = Slice(desk.kind, desk.work, desk.reader, stored, tally if told is None else Tally())
@@ -65,7 +65,7 @@ def preview(app: App, connection: Connection, chunk: Chunk) -> None:
                 answers = [answer for answer in answers if answer.ordinal in told]
                 _count_again(tally, slice_.tally, answers)
             rows.add_previews(connection, outcome_lines(desk.batch.id, answers, preview=True))
-        chunks.finish(connection, chunk, tally.as_result())
+        leases.finish(connection, chunk, tally.as_result())
 
 
 def _previewed_rows(desk: Desk, connection: Connection) -> Iterator[tuple[list[Row], set[int] | None]]:
@@ -99,12 +99,12 @@ def run(app: App, connection: Connection, chunk: Chunk) -> None:
     tally, position, finished = Tally.of(chunk.result), max(chunk.position, chunk.first - 1), False
     while not finished:
         with connection.begin():
-            chunks.still_held(connection, chunk)
+            leases.still_held(connection, chunk)
             position, finished = _run_slice(desk, connection, tally, position)
             if finished or _is_stopped(connection, desk.batch):
-                chunks.finish(connection, chunk, tally.as_result())
+                leases.finish(connection, chunk, tally.as_result())
                 return
-            chunks.advance_position(connection, chunk, position, tally.as_result())
+            leases.advance_position(connection, chunk, position, tally.as_result())
 
 
 def _is_stopped(connection: Connection, batch: Batch) -> bool:
@@ -180,24 +180,24 @@ def _run_whole(desk: Desk, connection: Connection) -> None:
     tally = Tally()
     position, finished = desk.chunk.first - 1, False
     with connection.begin() as attempt:
-        chunks.still_held(connection, desk.chunk)
+        leases.still_held(connection, desk.chunk)
         while not finished:
             position, finished = _run_slice(desk, connection, tally, position)
         refusal = _reason_to_take_back(connection, desk, tally)
         if refusal is None:
-            chunks.finish(connection, desk.chunk, tally.as_result())
+            leases.finish(connection, desk.chunk, tally.as_result())
             return
         told = rows.outcomes_with(connection, desk.batch.id, list(tally.rejections()))
         attempt.rollback()
     with connection.begin():
-        chunks.still_held(connection, desk.chunk)
+        leases.still_held(connection, desk.chunk)
         rows.add_outcomes(connection, told)
         stopped = rows.skip_unanswered(
             connection, desk.batch.id, refusal, "", first=desk.chunk.first, last=desk.chunk.last, lane=None
         )
         tally.codes = tally.rejections()
         tally.codes[refusal] = stopped
-        chunks.finish(connection, desk.chunk, tally.as_result())
+        leases.finish(connection, desk.chunk, tally.as_result())
 
 
 def _reason_to_take_back(connection: Connection, desk: Desk, tally: Tally) -> str | None:
@@ -212,11 +212,9 @@ def _reason_to_take_back(connection: Connection, desk: Desk, tally: Tally) -> st
 def close(app: App, connection: Connection, chunk: Chunk) -> None:
     """Give every row that a stopped batch left unanswered its one outcome: skipped, and why."""
     with connection.begin():
-        chunks.still_held(connection, chunk)
+        leases.still_held(connection, chunk)
         batch = batches.by_id(connection, chunk.batch_id)
         assert batch is not None
         code = (batch.reason or {}).get("code", "batch_cancelled")
-        skipped = rows.skip_unanswered(
-            connection, batch.id, code, "", first=chunk.first, last=chunk.last, lane=None
-        )
-        chunks.finish(connection, chunk, {"rows": skipped, "codes": {code: skipped} if skipped else {}})
+        skipped = rows.skip_unanswered(connection, batch.id, code, "", first=chunk.first, last=chunk.last, lane=None)
+        leases.finish(connection, chunk, {"rows": skipped, "codes": {code: skipped} if skipped else {}})

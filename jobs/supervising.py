@@ -76,8 +76,12 @@ class Supervisor:
         output = subprocess.DEVNULL if self.log_file is None else self.log_file.open("ab")
         try:
             unit.process = subprocess.Popen(
-                unit.command, env=dict(os.environ) | dict(self.environment), stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, start_new_session=True,
+                unit.command,
+                env=dict(os.environ) | dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         finally:
             if not isinstance(output, int):

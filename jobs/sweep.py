@@ -7,7 +7,7 @@ import structlog
 
 from config.wiring import App
 from jobs import broker, parking, pipeline
-from models import batches, chunks, workers
+from models import batches, chunks, leases, workers
 from models.database import transaction
 
 log = structlog.get_logger("keymill.sweep")
@@ -16,7 +16,7 @@ log = structlog.get_logger("keymill.sweep")
 def sweep(app: App) -> None:
     """Give expired leases back, park what failed too often, advance what stands still, call workers. Repeatable."""
     with transaction(app.engine) as connection:
-        for batch_id, chunk_id, worker in chunks.release_expired(connection):
+        for batch_id, chunk_id, worker in leases.release_expired(connection):
             log.warning("lease expired", batch=batch_id, chunk=chunk_id, worker=worker)
         workers.forget(connection, older_than_seconds=3600)
     parking.park_used_up(app)

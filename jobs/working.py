@@ -12,9 +12,10 @@ from sqlalchemy import Connection
 from config.wiring import App
 from jobs import guarding, parking, pipeline
 from jobs.refusals import BatchRefused
-from models import batches, chunks, workers
-from models.chunks import Chunk, LeaseLost
+from models import batches, leases, workers
+from models.chunks import Chunk
 from models.database import is_outage, transaction
+from models.leases import LeaseLost
 from storage.objects import StoreUnavailable
 
 log = structlog.get_logger("keymill.work")
@@ -67,20 +68,21 @@ class Heartbeat:
         with transaction(self._app.engine) as connection:
             workers.beat(connection, *self._identity, workers.peak_rss_mb())
             if chunk is not None:
-                chunks.renew(connection, chunk, self._app.settings.lease_seconds)
+                leases.renew(connection, chunk, self._app.settings.lease_seconds)
 
 
 def work_one(app: App, heartbeat: Heartbeat) -> bool:
     """Lease the chunk whose turn it is and work it off. False when there is none."""
     with app.engine.connect() as connection:
         with connection.begin():
-            chunk = chunks.claim(
-                connection, heartbeat.name, app.settings.lease_seconds, app.settings.attempts
-            )
+            chunk = leases.claim(connection, heartbeat.name, app.settings.lease_seconds, app.settings.attempts)
         if chunk is None:
             return False
-        with heartbeat.keeping(chunk), structlog.contextvars.bound_contextvars(
-            batch=chunk.batch_id, stage=chunk.stage, chunk=chunk.number, attempt=chunk.attempts
+        with (
+            heartbeat.keeping(chunk),
+            structlog.contextvars.bound_contextvars(
+                batch=chunk.batch_id, stage=chunk.stage, chunk=chunk.number, attempt=chunk.attempts
+            ),
         ):
             _work(app, connection, chunk)
     guarding.stop_guessers(app, chunk)
@@ -113,7 +115,7 @@ def _work(app: App, connection: Connection, chunk: Chunk) -> None:
 def _refuse(app: App, chunk: Chunk, refusal: BatchRefused) -> None:
     """End a batch whose file cannot be taken, with the reason that its sender reads."""
     with transaction(app.engine) as connection:
-        chunks.finish(connection, chunk, {})
+        leases.finish(connection, chunk, {})
         batches.end(connection, chunk.batch_id, "failed", reason=refusal.as_reason())
     log.info("batch refused", code=refusal.code)
 
@@ -124,7 +126,7 @@ def _give_back(app: App, chunk: Chunk, reason: str, *, counted: bool) -> None:
     for _ in range(int(app.settings.lease_seconds)):
         try:
             with transaction(app.engine) as connection:
-                chunks.give_back(connection, chunk, reason, after_seconds=wait_seconds, counted=counted)
+                leases.give_back(connection, chunk, reason, after_seconds=wait_seconds, counted=counted)
             return
         except Exception as error:
             if not is_outage(error):

@@ -92,8 +92,10 @@ _COLUMNS = "id, number, type, name, email, country, locale, time_zone, separator
 def by_number(connection: Connection, number: str) -> Account | None:
     """The account with a number, in any case."""
     row = connection.execute(
-        text(f"SELECT {_COLUMNS} FROM accounts WHERE number = :number OR lower(number) = lower(:number)"
-             " ORDER BY (number = :number) DESC LIMIT 1"),
+        text(
+            f"SELECT {_COLUMNS} FROM accounts WHERE number = :number OR lower(number) = lower(:number)"
+            " ORDER BY (number = :number) DESC LIMIT 1"
+        ),
         {"number": number},
     ).first()
     return Account(*row) if row else None

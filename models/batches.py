@@ -18,12 +18,14 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    Sequence as DatabaseSequence,
     Table,
     Text,
     UniqueConstraint,
     func,
     text,
+)
+from sqlalchemy import (
+    Sequence as DatabaseSequence,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -153,8 +155,7 @@ def with_same_bytes(connection: Connection, account_id: int, kind: str, sha256: 
     """The latest other batch of an account and kind with the same bytes."""
     found: int | None = connection.execute(
         text(
-            "SELECT max(id) FROM batches WHERE account_id = :account AND kind = :kind AND sha256 = :sha256"
-            " AND id < :id"
+            "SELECT max(id) FROM batches WHERE account_id = :account AND kind = :kind AND sha256 = :sha256 AND id < :id"
         ),
         {"account": account_id, "kind": kind, "sha256": sha256, "id": except_id},
     ).scalar()
@@ -182,7 +183,7 @@ def unfinished(connection: Connection) -> list[int]:
 
 
 def unfinished_of(connection: Connection, account_id: int) -> list[int]:
-    """The ids of an account's batches that are not yet done, failed or cancelled, oldest first, locked in that order."""
+    """The ids of an account's batches that are not yet finished, oldest first, locked in that order."""
     rows = fetch(
         connection,
         "SELECT id FROM batches WHERE account_id = %(account)s AND state NOT IN ('done', 'failed', 'cancelled')"
@@ -196,7 +197,9 @@ def change(connection: Connection, batch_id: int, **columns: Any) -> None:
     """Set columns of a batch. JSON columns take dictionaries."""
     values = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in columns.items()}
     settings = ", ".join(
-        f"{name} = cast(:{name} AS jsonb)" if name in ("reading", "reason", "results", "options") else f"{name} = :{name}"
+        f"{name} = cast(:{name} AS jsonb)"
+        if name in ("reading", "reason", "results", "options")
+        else f"{name} = :{name}"
         for name in values
     )
     connection.execute(text(f"UPDATE batches SET {settings} WHERE id = :id"), values | {"id": batch_id})

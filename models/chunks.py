@@ -1,8 +1,4 @@
-"""Chunks: slices of a batch that one worker works off in one transaction, and the leases they are worked under.
-
-A lease is a fencing number and an end. Whoever holds the number may commit; a sweep gives expired leases back. The
-number changes with every claim, so a worker that was frozen, or cut off, finds its number gone and commits nothing.
-"""
+"""Chunks: slices of a batch that one worker works off in one transaction, and what came of them."""
 
 from __future__ import annotations
 
@@ -21,13 +17,15 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    Sequence as DatabaseSequence,
     SmallInteger,
     Table,
     Text,
     UniqueConstraint,
     func,
     text,
+)
+from sqlalchemy import (
+    Sequence as DatabaseSequence,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -61,9 +59,7 @@ chunks = Table(
     Column("reason", Text),
     UniqueConstraint("batch_id", "stage", "number"),
     CheckConstraint("state IN ('waiting', 'leased', 'done', 'parked', 'dropped')", name="state"),
-    CheckConstraint(
-        "stage IN ('read', 'preview', 'run', 'contested', 'closing', 'render', 'finish')", name="stage"
-    ),
+    CheckConstraint("stage IN ('read', 'preview', 'run', 'contested', 'closing', 'render', 'finish')", name="stage"),
 )
 Index("ix_chunks_open", chunks.c.batch_id, postgresql_where=text("state IN ('waiting', 'leased')"))
 
@@ -85,13 +81,7 @@ class Chunk:
     result: dict[str, Any] | None
 
 
-class LeaseLost(Exception):
-    """The chunk belongs to someone else by now, or its batch was stopped; nothing of this attempt may be committed."""
-
-
-def plan(
-    connection: Connection, batch_id: int, stage: Stage, slices: Iterable[tuple[int | None, int, int]]
-) -> int:
+def plan(connection: Connection, batch_id: int, stage: Stage, slices: Iterable[tuple[int | None, int, int]]) -> int:
     """Create the chunks of a stage, once: (lane, first ordinal, last ordinal) each. Says how many there are."""
     records = [
         {"batch": batch_id, "stage": stage, "number": number, "lane": lane, "first": first, "last": last}
@@ -106,161 +96,6 @@ def plan(
             records,
         )
     return len(records)
-
-
-_FAIREST = """
-WITH busy AS (
-    SELECT b.account_id, b.id AS batch_id, count(*) AS leased
-    FROM chunks c JOIN batches b ON b.id = c.batch_id WHERE c.state = 'leased' GROUP BY b.account_id, b.id
-)
-SELECT c.id FROM chunks c JOIN batches b ON b.id = c.batch_id
-WHERE c.state = 'waiting' AND c.available_at <= clock_timestamp() AND c.attempts < :attempts
-ORDER BY
-    (SELECT coalesce(sum(leased), 0) FROM busy WHERE busy.account_id = b.account_id),
-    (SELECT coalesce(sum(leased), 0) FROM busy WHERE busy.batch_id = b.id),
-    b.last_served_at, b.confirm_order NULLS FIRST, c.number
-LIMIT 1 FOR UPDATE OF c SKIP LOCKED
-"""
-
-
-def claim(connection: Connection, worker: str, lease_seconds: float, attempts: int) -> Chunk | None:
-    """Lease the chunk whose turn it is: of the account, then the batch, that has the least in work just now.
-
-    The attempt is counted here, before any work starts; a chunk that had all its attempts is never leased again. The
-    database session of an earlier holder is ended, so that a frozen process cannot keep rows locked.
-    """
-    row = connection.execute(
-        text(
-            f"WITH next AS MATERIALIZED ({_FAIREST})"
-            " UPDATE chunks SET state = 'leased', attempts = attempts + 1, fence = nextval('chunk_fence'),"
-            " lease_until = clock_timestamp() + make_interval(secs => :lease), worker = :worker,"
-            " started_at = clock_timestamp()"
-            " FROM next, (SELECT id, session AS earlier FROM chunks) AS before"
-            " WHERE chunks.id = next.id AND before.id = next.id"
-            " RETURNING chunks.id, batch_id, stage, number, lane, first, last, position, attempts, fence, result,"
-            " before.earlier"
-        ),
-        {"worker": worker, "lease": lease_seconds, "attempts": attempts},
-    ).first()
-    if row is None:
-        return None
-    chunk = Chunk(*row[:-1])
-    if row[-1]:
-        end_session(connection, row[-1])
-    connection.execute(
-        text(
-            "UPDATE chunks SET session = (SELECT pid || '@' || extract(epoch FROM backend_start)"
-            " FROM pg_stat_activity WHERE pid = pg_backend_pid()) WHERE id = :id"
-        ),
-        {"id": chunk.id},
-    )
-    connection.execute(
-        text("UPDATE batches SET last_served_at = clock_timestamp() WHERE id = :id"), {"id": chunk.batch_id}
-    )
-    return chunk
-
-
-def end_session(connection: Connection, session: str) -> None:
-    """End a database session named ``pid@start``, unless it is this one or has ended."""
-    connection.execute(
-        text(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-            " AND pid || '@' || extract(epoch FROM backend_start) = :session"
-        ),
-        {"session": session},
-    )
-
-
-def still_held(connection: Connection, chunk: Chunk) -> None:
-    """Raise :class:`LeaseLost` if the lease is another's by now.
-
-    An early way out only; what decides is the fenced update that ends the transaction. It takes no lock, so that the
-    heartbeat can renew the lease of long work.
-    """
-    held = run(
-        connection,
-        "SELECT FROM chunks WHERE id = %(id)s AND state = 'leased' AND fence = %(fence)s",
-        {"id": chunk.id, "fence": chunk.fence},
-    )
-    if held != 1:
-        raise LeaseLost(f"chunk {chunk.id}, fence {chunk.fence}")
-
-
-def renew(connection: Connection, chunk: Chunk, lease_seconds: float) -> None:
-    """Extend a lease. Does nothing while another transaction holds the row, and nothing for a lease that is lost."""
-    run(
-        connection,
-        "UPDATE chunks SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s) WHERE id ="
-        " (SELECT id FROM chunks WHERE id = %(id)s AND state = 'leased' AND fence = %(fence)s"
-        "  FOR NO KEY UPDATE SKIP LOCKED)",
-        {"id": chunk.id, "fence": chunk.fence, "lease": lease_seconds},
-    )
-
-
-def advance_position(connection: Connection, chunk: Chunk, position: int, result: dict[str, Any]) -> None:
-    """Record how far a sliced chunk came, in the transaction of the slice. Raises :class:`LeaseLost`."""
-    _settle(connection, chunk, "position = %(position)s", result, position=position)
-
-
-def finish(connection: Connection, chunk: Chunk, result: dict[str, Any]) -> None:
-    """Mark a chunk done, in the transaction of its work. Raises :class:`LeaseLost`."""
-    _settle(connection, chunk, "state = 'done', finished_at = clock_timestamp(), lease_until = NULL", result)
-
-
-def _settle(connection: Connection, chunk: Chunk, settings: str, result: dict[str, Any], **parameters: Any) -> None:
-    changed = run(
-        connection,
-        f"UPDATE chunks SET {settings}, result = %(result)s::jsonb"
-        " WHERE id = %(id)s AND state = 'leased' AND fence = %(fence)s",
-        parameters | {"id": chunk.id, "fence": chunk.fence, "result": json.dumps(result)},
-    )
-    if changed != 1:
-        raise LeaseLost(f"chunk {chunk.id}, fence {chunk.fence}")
-
-
-def give_back(connection: Connection, chunk: Chunk, reason: str, *, after_seconds: float, counted: bool) -> None:
-    """End a lease without a result. An attempt that failed through no fault of the work is not counted."""
-    run(
-        connection,
-        "UPDATE chunks SET state = 'waiting', lease_until = NULL, session = NULL, reason = %(reason)s,"
-        " available_at = clock_timestamp() + make_interval(secs => %(after)s),"
-        " attempts = attempts - CASE WHEN %(counted)s THEN 0 ELSE 1 END"
-        " WHERE id = %(id)s AND state = 'leased' AND fence = %(fence)s",
-        {"id": chunk.id, "fence": chunk.fence, "reason": reason, "after": after_seconds, "counted": counted},
-    )
-
-
-def release_expired(connection: Connection) -> list[tuple[int, int, str]]:
-    """Give back the chunks whose lease ran out: (batch id, chunk id, worker).
-
-    The sessions of their holders are ended first: a frozen process must not keep rows locked.
-    """
-    expired = fetch(
-        connection, "SELECT session FROM chunks WHERE state = 'leased' AND lease_until < clock_timestamp()", {}
-    )
-    for (session,) in expired:
-        if session:
-            end_session(connection, session)
-    found = fetch(
-        connection,
-        "UPDATE chunks SET state = 'waiting', lease_until = NULL, available_at = clock_timestamp(),"
-        " reason = 'the worker ' || worker || ' went away in the middle of it'"
-        " WHERE id IN (SELECT id FROM chunks WHERE state = 'leased' AND lease_until < clock_timestamp()"
-        "  FOR NO KEY UPDATE SKIP LOCKED) RETURNING batch_id, id, worker",
-        {},
-    )
-    return [(row[0], row[1], row[2]) for row in found]
-
-
-def used_up(connection: Connection, attempts: int) -> list[tuple[int, int, Stage, int | None, int, int, str]]:
-    """Waiting chunks that failed as often as they may: (id, batch id, stage, lane, first, last, reason)."""
-    found = fetch(
-        connection,
-        "SELECT id, batch_id, stage, lane, first, last, coalesce(reason, '') FROM chunks"
-        " WHERE state = 'waiting' AND attempts >= %(attempts)s FOR NO KEY UPDATE SKIP LOCKED",
-        {"attempts": attempts},
-    )
-    return [tuple(row) for row in found]
 
 
 def park(connection: Connection, chunk_id: int, result: dict[str, Any]) -> None:
@@ -308,8 +143,9 @@ def waiting(connection: Connection, attempts: int) -> int:
 
 def stages(connection: Connection, batch_id: int) -> set[Stage]:
     """The stages that a batch has chunks of."""
-    return {row[0] for row in fetch(connection, "SELECT DISTINCT stage FROM chunks WHERE batch_id = %(b)s",
-                                    {"b": batch_id})}
+    return {
+        row[0] for row in fetch(connection, "SELECT DISTINCT stage FROM chunks WHERE batch_id = %(b)s", {"b": batch_id})
+    }
 
 
 def of_stage(connection: Connection, batch_id: int, stage: Stage) -> Sequence[tuple[int, int, int, str, Any]]:
@@ -355,7 +191,8 @@ def codes_of(connection: Connection, batch_id: int, stages: Sequence[Stage]) -> 
     rows = fetch(
         connection,
         "SELECT key, sum(value::int) FROM chunks, jsonb_each_text(result -> 'codes')"
-        " WHERE batch_id = %(batch)s AND stage = ANY(%(stages)s) AND state IN ('done', 'parked') GROUP BY key ORDER BY key",
+        " WHERE batch_id = %(batch)s AND stage = ANY(%(stages)s)"
+        " AND state IN ('done', 'parked') GROUP BY key ORDER BY key",
         {"batch": batch_id, "stages": list(stages)},
     )
     return {row[0]: row[1] for row in rows}

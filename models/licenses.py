@@ -77,8 +77,8 @@ def shown(connection: Connection, numbers: Sequence[str]) -> dict[str, Shown]:
     """What result files say of these licenses, by number."""
     rows = fetch(
         connection,
-        "SELECT l.number, l.key, p.sku, l.quantity, l.valid_until FROM licenses l JOIN products p ON p.id = l.product_id"
-        " WHERE l.number = ANY(%(numbers)s)",
+        "SELECT l.number, l.key, p.sku, l.quantity, l.valid_until FROM licenses l"
+        " JOIN products p ON p.id = l.product_id WHERE l.number = ANY(%(numbers)s)",
         {"numbers": list(numbers)},
     )
     return {row[0]: Shown(*row[1:]) for row in rows}

@@ -61,9 +61,11 @@ class Row(NamedTuple):
 
 def read_in(connection: Connection, fill: Callable[[Callable[[bytes], None]], Any]) -> Any:
     """Store rows: ``fill`` is given a function that takes blocks of COPY lines. Answers with what ``fill`` does."""
-    with raw(connection).cursor().copy(
-        "COPY rows (batch_id, ordinal, sheet_row, lane, subject, cells) FROM STDIN"
-    ) as copy:
+    with (
+        raw(connection)
+        .cursor()
+        .copy("COPY rows (batch_id, ordinal, sheet_row, lane, subject, cells) FROM STDIN") as copy
+    ):
         return fill(copy.write)
 
 
@@ -220,12 +222,11 @@ def problems(connection: Connection, batch_id: int, table: str, codes: list[str]
 
 def outcome_counts(connection: Connection, batch_id: int) -> dict[str, int]:
     """How many rows of a batch have each code, counted from the outcomes themselves."""
-    return dict(
-        (row[0], row[1])
+    return {
+        row[0]: row[1]
         for row in fetch(
             connection,
             "SELECT code, count(*) FROM outcomes WHERE batch_id = %(batch)s GROUP BY code ORDER BY code",
             {"batch": batch_id},
         )
-    )
-
+    }

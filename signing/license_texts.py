@@ -15,6 +15,9 @@ from signing.verification import LONGEST_LICENSE
 LONGEST_LINE = 1_048_576  # characters; a longer one is looked at in pieces
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)  # any JSON object in base64url begins like that
 
+# What zipfile raises for damaged, encrypted or unknown content.
+_BAD_ZIP = (BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, ValueError, zlib.error)
+
 
 class Found(NamedTuple):
     """A text to verify, and where it was: the number of its line, or its name in a ZIP."""
@@ -47,7 +50,7 @@ def _in_zip(file: BinaryIO) -> Iterator[Found]:
             for entry in archive.infolist():
                 if entry.filename.lower().endswith(".lic"):
                     yield Found(entry.filename, _unpacked(archive, entry))
-    except (BadZipFile, ValueError):
+    except _BAD_ZIP:
         yield Found("ZIP", "")
 
 
@@ -56,7 +59,7 @@ def _unpacked(archive: ZipFile, entry: ZipInfo) -> str:
     try:
         with archive.open(entry) as file:
             return file.read(LONGEST_LICENSE + 1).decode("utf-8", errors="replace")
-    except (BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, zlib.error):
+    except _BAD_ZIP:
         return ""
 
 

@@ -24,7 +24,7 @@ class Stored:
     sha256: str
 
 
-class StoreProblem(Exception):  # noqa: N818
+class StoreProblem(Exception):
     """Something is wrong with the store or what it holds; says so in English and Italian."""
 
     code = "store_problem"
@@ -67,7 +67,7 @@ class WrongDigest(StoreProblem):
         )
 
 
-class BadName(ValueError):  # noqa: N818
+class BadName(ValueError):
     """A name that could lead out of the store: a mistake in the program, never a sender's fault."""
 
 

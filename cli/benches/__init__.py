@@ -1,1 +1,1 @@
-"""The benchmarks behind ``keymill bench``: each prints one JSON line; speed is given as a ratio of two things measured in one run."""
+"""The benchmarks behind ``keymill bench``: one JSON line each, with a ratio of two things measured in one run."""

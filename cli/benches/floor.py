@@ -28,7 +28,8 @@ def prepare(database_url: str, order_id: int) -> int:
         run(connection, "CREATE TABLE floor_rows (ordinal integer PRIMARY KEY, key text NOT NULL)", {})
         count = run(
             connection,
-            "INSERT INTO floor_rows SELECT row_number() OVER (ORDER BY id), key FROM vouchers WHERE order_id = %(order)s",
+            "INSERT INTO floor_rows SELECT row_number() OVER (ORDER BY id), key FROM vouchers"
+            " WHERE order_id = %(order)s",
             {"order": order_id},
         )
         run(connection, "ANALYZE floor_rows", {})

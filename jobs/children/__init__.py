@@ -1,1 +1,1 @@
-"""What runs in a child process with limits of its own, because a hostile file may kill it. See ``config/children.py``."""
+"""What runs in child processes with limits, because a hostile file may kill it. See ``config/children.py``."""

@@ -10,10 +10,12 @@ from config.children import Write, serve
 
 def read(request: dict[str, Any], write: Write) -> dict[str, Any]:
     """Read one file. Imports come late, so that the limits hold for them too."""
-    from importers.reading import Limits, Wanted, read_file
+    from importers.contracts import Limits, Wanted
+    from importers.reading import read_file
 
     wanted, limits = Wanted.from_json(request["wanted"]), Limits(**request["limits"])
-    return read_file(Path(request["path"]), wanted, limits, write, prefix=request["prefix"]).to_json()
+    reading = read_file(Path(request["path"]), wanted, limits, write, prefix=request["prefix"])
+    return reading.to_json()
 
 
 if __name__ == "__main__":

@@ -82,11 +82,7 @@ class Records:
         accounts.save(connection, [record | {"number": record["account"]} for record in records])
         accounts.delegate(
             connection,
-            [
-                (record["account"], distributor)
-                for record in records
-                for distributor in record["delegates_to"] or ()
-            ],
+            [(record["account"], distributor) for record in records for distributor in record["delegates_to"] or ()],
         )
         return {}
 

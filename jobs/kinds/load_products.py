@@ -71,13 +71,10 @@ class Records:
         wanted = {"name": name, "host_bound": host_bound, "term_months": term, "description": description}
         known = self.known.get(key)
         changed = [
-            field
-            for field, value in wanted.items()
-            if known is None or (value is not None and value != known[field])
+            field for field, value in wanted.items() if known is None or (value is not None and value != known[field])
         ]
         if version is not None and (
-            (key, version) not in self.releases
-            or (released is not None and released != self.releases[key, version])
+            (key, version) not in self.releases or (released is not None and released != self.releases[key, version])
         ):
             changed.append("version")
         paths = {(source_sku.upper(), source_version, key, version) for source_sku, source_version in sources}

@@ -27,9 +27,7 @@ COLUMNS = (
 class Loads:
     """The vouchers, OEMs and products that a slice of rows names."""
 
-    def __init__(
-        self, connection: Connection, work: Work, rows: Sequence[Values], before: Loads | None = None
-    ) -> None:
+    def __init__(self, connection: Connection, work: Work, rows: Sequence[Values], before: Loads | None = None) -> None:
         self.vouchers: dict[str, Voucher] = vouchers.by_key(
             connection, [codes.match_key(row[0]) for row in rows], lock=not work.is_preview
         ) | (before.vouchers if before else {})

@@ -116,7 +116,12 @@ def mint(connection: Connection, work: Work, row: Asked, most: int) -> tuple[int
     count = min(most, record["count"] - minted)
     if count > 0:
         tail = copy_line(
-            record["oem_id"], record["product_id"], record["version"], record["term_months"], record["expires"], order.id
+            record["oem_id"],
+            record["product_id"],
+            record["version"],
+            record["term_months"],
+            record["expires"],
+            order.id,
         )
         codes = numbers.voucher_codes(count)
         vouchers.add(connection, ["".join([f"{code.replace('-', '')}\t{code}\t{tail}" for code in codes])])

@@ -16,8 +16,6 @@ from licensing.field_catalogue import FIELDS
 from models import licenses, products, vouchers
 from models.database import copy_text
 from models.licenses import Shown
-from models.products import Product
-from models.vouchers import Voucher
 from signing.tokens import LicenseClaims
 
 COLUMNS = (

@@ -22,7 +22,7 @@ from jwcrypto.jws import JWS
 
 from signing.key_sets import decoded_base64url, key_set_text
 from signing.key_store import StoredKey
-from signing.tokens import LicenseClaims, Signer
+from signing.tokens import LicenseClaims, Signer, bare_signatures
 from tests.signing.samples import CLAIMS, NOW, PLAIN
 
 NODE_FOLDER = Path(__file__).parent / "node"
@@ -85,7 +85,9 @@ def test_both_cryptographic_libraries_give_the_same_signature() -> None:
     seed = bytes(range(32))
     for token in Signer("kid", seed, "iss").sign_many(CLAIMS):
         signed, _, signature = token.rpartition(".")
-        assert Ed25519PrivateKey.from_private_bytes(seed).sign(signed.encode()) == decoded_base64url(signature)
+        expected = Ed25519PrivateKey.from_private_bytes(seed).sign(signed.encode())
+        assert decoded_base64url(signature) == expected
+        assert bare_signatures(seed, [signed.encode()]) == [expected]
 
 
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated via RFC 9864")

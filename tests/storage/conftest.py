@@ -16,27 +16,32 @@ ENDPOINT = os.environ.get("KEYMILL_TEST_S3_URL", "")  # s3://bucket/prefix, with
 OpenStore = Callable[..., ObjectStore]
 
 
-def open_on_server(monkeypatch: pytest.MonkeyPatch, url: str, **options: str) -> ObjectStore:
-    """A store in a new bucket of the S3 server at a URL."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    bucket = f"keymill-{secrets.token_hex(6)}"
-    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
-    client.create_bucket(Bucket=bucket)
-    client.close()
-    return open_store(f"s3://{bucket}/some/prefix", **options)
+@pytest.fixture
+def open_on_server(monkeypatch: pytest.MonkeyPatch) -> OpenStore:
+    """Call it with the URL of an S3 server for a store in a new bucket there."""
+
+    def open_it(url: str, **options: str) -> ObjectStore:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        bucket = f"keymill-{secrets.token_hex(6)}"
+        client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
+        client.create_bucket(Bucket=bucket)
+        client.close()
+        return open_store(f"s3://{bucket}/deep/prefix", **options)
+
+    return open_it
 
 
 @pytest.fixture(
     params=["folder", "s3", pytest.param("endpoint", marks=pytest.mark.skipif(not ENDPOINT, reason="none"))]
 )
-def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+def store(request: pytest.FixtureRequest, tmp_path: Path, open_on_server: OpenStore) -> Iterator[ObjectStore]:
     """Each kind of store, empty."""
     if request.param == "folder":
         yield open_store((tmp_path / "store folder").as_uri())
     elif request.param == "s3":
-        yield open_on_server(monkeypatch, request.getfixturevalue("s3_server"))
+        yield open_on_server(request.getfixturevalue("s3_server"))
     else:
         found = open_store(f"{ENDPOINT.rstrip('/')}/{secrets.token_hex(6)}")
         yield found

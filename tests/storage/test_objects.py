@@ -93,7 +93,8 @@ def test_a_missing_object_is_told(store: ObjectStore, tmp_path: Path) -> None:
     """Reading what is not there is an error of its own that names it; asking whether it is there is none."""
     assert not store.exists("no/such")
     for attempt in (
-        lambda: list(store.get("no/such")), lambda: store.size("no/such"), lambda: store.fetch("no/such", tmp_path / "x"),
+        lambda: list(store.get("no/such")), lambda: store.size("no/such"),
+        lambda: store.fetch("no/such", tmp_path / "x"),
     ):  # fmt: skip
         with pytest.raises(MissingObject, match="no/such"):
             attempt()

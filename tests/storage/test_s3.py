@@ -9,33 +9,25 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from typing import Any, ClassVar
+from urllib.request import urlopen
 
 import boto3
 import pytest
 
-from storage import s3 as s3_module
+from storage import s3
 from storage.objects import ObjectStore, StoreUnavailable, WrongDigest, open_store
+from storage.s3 import S3Store
 
 BLOCK = bytes(range(256)) * 4096  # 1 MB
 
 
-def open_on_server(monkeypatch: pytest.MonkeyPatch, url: str, **options: str) -> ObjectStore:
-    """A store in a new bucket of the S3 server at a URL."""
-    for name, value in {
-        "AWS_ENDPOINT_URL_S3": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
-    client.create_bucket(Bucket="keymill-s3")
-    client.close()
-    return open_store("s3://keymill-s3/deep/prefix", **options)
+OpenStore = Callable[..., S3Store]
 
 
 @pytest.fixture
@@ -65,11 +57,11 @@ def client(s3_server: str) -> Any:
 
 
 def test_a_server_that_dies_in_an_upload_is_an_outage(
-    server: tuple[subprocess.Popen[bytes], str], monkeypatch: pytest.MonkeyPatch
+    server: tuple[subprocess.Popen[bytes], str], open_on_server: OpenStore
 ) -> None:
     """Killed between two parts: the upload ends as StoreUnavailable, for small objects and reads, too."""
     process, url = server
-    store = open_on_server(monkeypatch, url)
+    store = open_on_server(url)
     store.put("small", [b"x"])
 
     def blocks() -> Iterator[bytes]:
@@ -90,11 +82,12 @@ def test_a_server_that_dies_in_an_upload_is_an_outage(
 
 
 def test_a_server_that_hangs_is_an_outage_and_not_a_hang(
-    server: tuple[subprocess.Popen[bytes], str], monkeypatch: pytest.MonkeyPatch
+    server: tuple[subprocess.Popen[bytes], str], open_on_server: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that is stopped (SIGSTOP) accepts connections and never answers: the limits of the client end that."""
     process, url = server
-    store = open_on_server(monkeypatch, url)
+    monkeypatch.setattr(s3, "READ_SECONDS", 1)
+    store = open_on_server(url)
     os.kill(process.pid, signal.SIGSTOP)
     with pytest.raises(StoreUnavailable):
         store.put("a", [b"x"])
@@ -102,37 +95,34 @@ def test_a_server_that_hangs_is_an_outage_and_not_a_hang(
 
 
 def test_the_client_gives_up_within_twenty_seconds() -> None:
-    """Attempts times (connect or read) limits stay below the promise, clearing up included."""
-    store = s3_module.S3Store("bucket")
-    patient, hasty = store._s3.meta.config, store._hasty.meta.config
-    retries: Any = patient.retries
-    assert retries["total_max_attempts"] * max(patient.connect_timeout, patient.read_timeout) + 1 <= 17
-    assert max(hasty.connect_timeout, hasty.read_timeout) <= 3
+    """Attempts times limits, a second between two attempts and the clearing up stay below the promise."""
+    waiting = s3.ATTEMPTS * max(s3.CONNECT_SECONDS, s3.READ_SECONDS) + (s3.ATTEMPTS - 1)
+    assert waiting + s3.CLEARING_SECONDS < 20
 
 
-def test_a_failed_upload_leaves_no_parts(s3_server: str, monkeypatch: pytest.MonkeyPatch, client: Any) -> None:
+def test_a_failed_upload_leaves_no_parts(s3_server: str, open_on_server: OpenStore, client: Any) -> None:
     """Parts of an upload that failed are dropped on the server: they would cost money for ever."""
-    store = open_on_server(monkeypatch, s3_server)
+    store = open_on_server(s3_server)
     with pytest.raises(WrongDigest):
         store.put("large", iter([BLOCK] * 20), expected_sha256="0" * 64)
-    assert client.list_multipart_uploads(Bucket="keymill-s3").get("Uploads", []) == []
+    assert client.list_multipart_uploads(Bucket=store.bucket).get("Uploads", []) == []
 
 
 @pytest.mark.parametrize("count", [1, 20])
 def test_objects_are_encrypted_and_typed_as_asked(
-    s3_server: str, monkeypatch: pytest.MonkeyPatch, client: Any, count: int
+    s3_server: str, open_on_server: OpenStore, client: Any, count: int
 ) -> None:
     """Server-side encryption with a key id and the media type are set on small and on large objects."""
-    store = open_on_server(monkeypatch, s3_server, sse="aws:kms", sse_key="alias/keymill")
+    store = open_on_server(s3_server, sse="aws:kms", sse_key="alias/keymill")
     stored = store.put("a", [BLOCK] * count, media_type="text/csv")
-    head = client.head_object(Bucket="keymill-s3", Key="deep/prefix/a")
+    head = client.head_object(Bucket=store.bucket, Key="deep/prefix/a")
     assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "alias/keymill")
     assert (head["ContentType"], head["ContentLength"]) == ("text/csv", stored.size)
 
 
-def test_a_link_saves_under_the_name_given_and_ends(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_saves_under_the_name_given_and_ends(s3_server: str, open_on_server: OpenStore) -> None:
     """The presigned link names the file for the browser, and a link that was tampered with in its name does not."""
-    store = open_on_server(monkeypatch, s3_server)
+    store = open_on_server(s3_server)
     store.put("a", [b"x"])
     link = store.link("a", 10**9, 'risultato "è".xlsx')
     assert link is not None
@@ -143,69 +133,59 @@ def test_a_link_saves_under_the_name_given_and_ends(s3_server: str, monkeypatch:
         )
 
 
-def test_names_are_listed_beyond_one_page(s3_server: str, monkeypatch: pytest.MonkeyPatch, client: Any) -> None:
+def test_names_are_listed_beyond_one_page(s3_server: str, open_on_server: OpenStore, client: Any) -> None:
     """A server gives 1,000 names a page; all are listed."""
-    store = open_on_server(monkeypatch, s3_server)
+    store = open_on_server(s3_server)
     for number in range(1001):
-        client.put_object(Bucket="keymill-s3", Key=f"deep/prefix/many/{number:05}", Body=b"")
+        client.put_object(Bucket=store.bucket, Key=f"deep/prefix/many/{number:05}", Body=b"")
     assert len(list(store.list("many/"))) == 1001
-    store.delete(list(store.list("many/")))
 
 
 class Proxy(BaseHTTPRequestHandler):
     """Passes requests on to the real server and spoils what the test says."""
 
     target = ""
-    seen: list[tuple[str, str, dict[str, str]]] = []
+    seen: ClassVar[list[tuple[str, str, dict[str, str]]]] = []
     spoil = ""
-    protocol_version = "HTTP/1.1"
 
-    def handle_any(self) -> None:
-        """One request."""
+    def pass_on(self) -> None:
+        """One request and its answer, spoiled or not."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         Proxy.seen.append((self.command, self.path, dict(self.headers)))
         if Proxy.spoil == "body" and self.command == "PUT" and body:
             body = body[:-1] + bytes([body[-1] ^ 1])
-        headers = {name: value for name, value in self.headers.items() if name != "Expect"}
-        request = Request(Proxy.target + self.path, body or None, headers, method=self.command)
-        try:
-            with urlopen(request, timeout=20) as answer:
-                self.reply(answer.status, dict(answer.headers), answer.read())
-        except HTTPError as error:
-            self.reply(error.code, dict(error.headers), error.read())
-
-    def reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        """The server's answer, spoiled or not."""
-        self.send_response_only(status)
-        for name, value in headers.items():
-            if name.lower() in ("transfer-encoding", "connection", "content-length"):
-                continue
-            self.send_header(name, '"0123-not-an-md5"' if name.lower() == "etag" and Proxy.spoil == "etag" else value)
-        self.send_header("Content-Length", headers.get("Content-Length", str(len(body))))
-        self.send_header("Connection", "close")
+        connection = HTTPConnection(Proxy.target, timeout=20)
+        kept = {name: value for name, value in self.headers.items() if name.lower() not in ("expect", "content-length")}
+        connection.request(self.command, self.path, body or None, kept)
+        answer = connection.getresponse()
+        given = answer.read()
+        if Proxy.spoil == "cut" and self.command == "GET":
+            given = given[: len(given) // 2]
+        self.send_response_only(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "connection"):
+                self.send_header(name, '"not-an-md5"' if name.lower() == "etag" and Proxy.spoil == "etag" else value)
         self.end_headers()
-        if self.command == "GET" and Proxy.spoil == "cut" and "a" in self.path:
-            body = body[: len(body) // 2]
-        if self.command != "HEAD":
-            self.wfile.write(body)
-        self.close_connection = True
+        self.wfile.write(given)
+        connection.close()
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any  # noqa: N815
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = pass_on  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing."""
 
 
 @pytest.fixture
-def proxy(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+def proxy(s3_server: str, open_on_server: OpenStore) -> Iterator[ObjectStore]:
     """A store that reaches the server through a proxy which can spoil things."""
-    Proxy.target, Proxy.seen, Proxy.spoil = s3_server, [], ""
+    Proxy.target, Proxy.spoil = s3_server.removeprefix("http://"), ""
+    Proxy.seen.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     server.daemon_threads = False  # joined at the end, so that no socket is left open
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield open_on_server(monkeypatch, f"http://127.0.0.1:{server.server_address[1]}")
+        yield open_on_server(f"http://127.0.0.1:{server.server_address[1]}")
     finally:
         server.shutdown()
         thread.join()
@@ -254,11 +234,10 @@ def test_nothing_is_sent_that_older_servers_refuse(proxy: ObjectStore) -> None:
 
 
 def test_a_lost_answer_to_the_last_step_is_no_failure(
-    s3_server: str, monkeypatch: pytest.MonkeyPatch, client: Any
+    s3_server: str, open_on_server: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The upload was completed and the answer lost: the second try says NoSuchUpload, the comparison says all is well."""
-    store = open_on_server(monkeypatch, s3_server)
-    assert isinstance(store, s3_module.S3Store)
+    """The upload was completed and the answer lost: the second try says NoSuchUpload, and the comparison tells."""
+    store = open_on_server(s3_server)
     complete = store._s3.complete_multipart_upload
 
     def twice(**request: Any) -> Any:
@@ -269,9 +248,11 @@ def test_a_lost_answer_to_the_last_step_is_no_failure(
     assert store.put("a", [BLOCK] * 20).size == store.size("a") == 20 << 20
 
 
-def test_missing_credentials_and_buckets_are_told(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_and_buckets_are_told(
+    s3_server: str, open_on_server: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A bucket that is not there fails the start-up check with a sentence."""
-    open_on_server(monkeypatch, s3_server)
+    store = open_on_server(s3_server)
     with pytest.raises(StoreUnavailable, match="bucket"):
         open_store("s3://no-such-bucket/x").check()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -279,4 +260,4 @@ def test_missing_credentials_and_buckets_are_told(s3_server: str, monkeypatch: p
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     with pytest.raises(StoreUnavailable, match="credentials"):
-        open_store("s3://keymill-s3/x").check()
+        open_store(f"s3://{store.bucket}/x").check()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from models import accounts, batches, chunks
-from models.chunks import Chunk, LeaseLost
+from models import accounts, batches, chunks, leases
+from models.chunks import Chunk
 from models.database import run, scalar, transaction
+from models.leases import LeaseLost
 
 
 def _account(connection: Connection, number: str) -> int:
@@ -47,7 +48,7 @@ def two_batches(engine: Engine) -> tuple[int, int]:
 
 def _claim(engine: Engine, worker: str = "w", lease_seconds: float = 30) -> Chunk | None:
     with transaction(engine) as connection:
-        return chunks.claim(connection, worker, lease_seconds, attempts=3)
+        return leases.claim(connection, worker, lease_seconds, attempts=3)
 
 
 def _held(engine: Engine, lease_seconds: float = 30) -> Chunk:
@@ -82,11 +83,11 @@ def test_an_expired_lease_goes_to_the_next_worker_and_the_first_cannot_commit(
     """After the sweep gave a lease back, the earlier holder's finish raises and leaves the chunk alone."""
     lost = _held(engine, lease_seconds=-1)
     with transaction(engine) as connection:
-        assert [found[1] for found in chunks.release_expired(connection)] == [lost.id]
+        assert [found[1] for found in leases.release_expired(connection)] == [lost.id]
     with pytest.raises(LeaseLost), transaction(engine) as connection:
-        chunks.finish(connection, lost, {})
+        leases.finish(connection, lost, {})
     with pytest.raises(LeaseLost), transaction(engine) as connection:
-        chunks.advance_position(connection, lost, 5, {})
+        leases.advance_position(connection, lost, 5, {})
     with engine.connect() as connection:
         assert scalar(connection, "SELECT state FROM chunks WHERE id = :id", id=lost.id) == "waiting"
 
@@ -95,14 +96,14 @@ def test_the_session_of_a_lost_lease_is_ended(engine: Engine, two_batches: tuple
     """A holder that sits in an open transaction loses its connection when its lease has run out."""
     with engine.connect() as holder:
         with holder.begin():
-            lost = chunks.claim(holder, "frozen", -1, attempts=3)
+            lost = leases.claim(holder, "frozen", -1, attempts=3)
             assert lost is not None
-        with pytest.raises(Exception, match="terminat|closed|lost"):  # noqa: PT012, SIM117
+        with pytest.raises(Exception, match=r"terminat|closed|lost"):  # noqa: SIM117
             with holder.begin():
                 run(holder, "UPDATE batches SET last_served_at = now() WHERE id = %(id)s", {"id": lost.batch_id})
                 with transaction(engine) as sweeper:
-                    chunks.release_expired(sweeper)
-                chunks.finish(holder, lost, {})
+                    leases.release_expired(sweeper)
+                leases.finish(holder, lost, {})
         holder.invalidate()
 
 
@@ -110,10 +111,10 @@ def test_renewing_keeps_a_lease_and_revives_no_lost_one(engine: Engine, two_batc
     """A renewed lease is not given back; a lost one stays lost."""
     chunk = _held(engine, lease_seconds=-1)
     with transaction(engine) as connection:
-        chunks.renew(connection, chunk, 30)
-        assert chunks.release_expired(connection) == []
-        chunks.give_back(connection, chunk, "", after_seconds=0, counted=True)
-        chunks.renew(connection, chunk, 30)
+        leases.renew(connection, chunk, 30)
+        assert leases.release_expired(connection) == []
+        leases.give_back(connection, chunk, "", after_seconds=0, counted=True)
+        leases.renew(connection, chunk, 30)
         assert scalar(connection, "SELECT state FROM chunks WHERE id = :id", id=chunk.id) == "waiting"
 
 
@@ -126,10 +127,10 @@ def test_a_chunk_is_started_three_times_at_most(engine: Engine) -> None:
         chunk = _held(engine)
         assert chunk.attempts == attempt
         with transaction(engine) as connection:
-            chunks.give_back(connection, chunk, "it broke", after_seconds=0, counted=True)
+            leases.give_back(connection, chunk, "it broke", after_seconds=0, counted=True)
     assert _claim(engine) is None
     with transaction(engine) as connection:
-        assert [(found[0], found[6]) for found in chunks.used_up(connection, 3)] == [(chunk.id, "it broke")]
+        assert [(found[0], found[6]) for found in leases.used_up(connection, 3)] == [(chunk.id, "it broke")]
         assert chunks.waiting(connection, 3) == 0
 
 
@@ -139,7 +140,7 @@ def test_an_outage_is_not_an_attempt(engine: Engine, two_batches: tuple[int, int
         chunk = _held(engine)
         assert chunk.attempts == 1
         with transaction(engine) as connection:
-            chunks.give_back(connection, chunk, "away", after_seconds=0, counted=False)
+            leases.give_back(connection, chunk, "away", after_seconds=0, counted=False)
 
 
 def test_a_chunk_that_was_given_back_waits_its_time(engine: Engine) -> None:
@@ -149,7 +150,7 @@ def test_a_chunk_that_was_given_back_waits_its_time(engine: Engine) -> None:
         chunks.plan(connection, batch_id, "run", [(0, 1, 10)])
     chunk = _held(engine)
     with transaction(engine) as connection:
-        chunks.give_back(connection, chunk, "away", after_seconds=60, counted=True)
+        leases.give_back(connection, chunk, "away", after_seconds=60, counted=True)
     assert _claim(engine) is None
 
 

@@ -1,0 +1,137 @@
+"""Header rows: which row is the header, and which known field stands in which column."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from importers.contracts import RawRow, Wanted
+from importers.layouts import CODE_LIST, CODE_LIST_FIELD, LAYOUTS
+from importers.refusals import UnreadableFile, refusal
+from licensing.cells import address
+from licensing.codes import looks_like_code
+from licensing.fields import Field
+
+ROWS_SEARCHED = 50  # non-blank rows, from the top of a sheet
+
+
+@dataclass
+class Header:
+    """Where a table's header stands and what it says; ``row`` is the sheet row from 1, 0 for a list without header."""
+
+    row: int
+    titles: list[str]
+    columns: dict[str, int]
+    layout: str | None = None
+
+
+def header_key(text: str) -> str:
+    """The key by which headers are compared: no case, accents, spaces or punctuation; ``E-mail`` is ``email``."""
+    return "".join(char for char in unicodedata.normalize("NFKD", text).casefold() if char.isalnum())
+
+
+def _names(fields: Sequence[Field]) -> dict[str, tuple[str, bool]]:
+    """Every header that stands for a field, and whether it is the field's own name rather than a synonym."""
+    known: dict[str, tuple[str, bool]] = {}
+    for field in fields:
+        known |= {header_key(synonym): (field.name, False) for synonym in field.synonyms}
+    for field in fields:
+        known |= {header_key(title): (field.name, True) for title in (field.name, *field.title.values())}
+    return known
+
+
+def _in_layout(keys: Sequence[str], wanted: Wanted) -> tuple[str, dict[str, int]] | None:
+    """The foreign layout that a row is the header of, with the columns of the wanted fields."""
+    names = {field.name for field in wanted.fields}
+    for layout in LAYOUTS:
+        if all(header_key(title) in keys for title in layout.told_by):
+            ours = {header_key(title): name for title, name in layout.columns.items() if name in names}
+            columns = {ours[key]: column for column, key in reversed(list(enumerate(keys))) if key in ours}
+            if columns:
+                return layout.name, columns
+    return None
+
+
+def match(row: Sequence[object], sheet_row: int, wanted: Wanted) -> Header | None:
+    """What a row says as a header; None when it names no field. Raises when two columns claim the same field."""
+    titles = ["" if cell is None else str(cell) for cell in row]
+    keys = [header_key(title) if isinstance(cell, str) else "" for cell, title in zip(row, titles, strict=True)]
+    known = _names(wanted.fields)
+    layout, columns = _in_layout(keys, wanted) or (None, {})
+    found: dict[str, list[tuple[bool, int]]] = {}
+    for column, key in enumerate(keys):
+        if key in known and column not in columns.values():
+            name, is_own = known[key]
+            found.setdefault(name, []).append((is_own, column))
+    for name, claims in found.items():
+        if name not in columns:
+            columns[name] = _only_claim(name, claims, sheet_row, wanted)
+    return Header(sheet_row, titles, columns, layout) if columns else None
+
+
+def _only_claim(name: str, claims: list[tuple[bool, int]], sheet_row: int, wanted: Wanted) -> int:
+    """The column of a field: the one that bears its own name before those with synonyms."""
+    best = [column for is_own, column in claims if is_own] or [column for _, column in claims]
+    if len(best) > 1:
+        field = next(field for field in wanted.fields if field.name == name)
+        where = ", ".join(address(column, sheet_row) for column in best)
+        raise refusal("two_columns", it={"detail": field.title["it"]}, detail=field.title["en"], where=where)
+    return best[0]
+
+
+def missing(wanted: Wanted, columns: Mapping[str, int]) -> list[Field]:
+    """The required fields that have neither a column nor a value for all rows."""
+    return [f for f in wanted.fields if f.required and f.name not in columns and not wanted.given.get(f.name)]
+
+
+def find(rows: Sequence[tuple[int, RawRow]], wanted: Wanted, sheet: str) -> Header | UnreadableFile:
+    """The header among the first rows of a sheet, each with its sheet row; or why there is none."""
+    fitting: list[Header] = []
+    partial: Header | None = None
+    for sheet_row, row in rows:
+        try:
+            header = match(row, sheet_row, wanted)
+        except UnreadableFile as error:
+            return error
+        if header is None:
+            continue
+        if not missing(wanted, header.columns):
+            fitting.append(header)
+        elif partial is None or len(header.columns) > len(partial.columns):
+            partial = header
+    if fitting:
+        return _best(fitting, wanted)
+    if partial is not None and (len(partial.columns) > 1 or not _starts_with_code(rows)):
+        return _refused("missing_columns", missing(wanted, partial.columns), f"{sheet} {partial.row}".strip())
+    return _code_list(rows, wanted) or _refused("no_header", missing(wanted, {}) or list(wanted.fields), sheet)
+
+
+def _best(fitting: list[Header], wanted: Wanted) -> Header | UnreadableFile:
+    """The fitting row that names most fields; two that name all that is required, and more than one, are two headers."""
+    most = max(len(header.columns) for header in fitting)
+    full = [header for header in fitting if len(header.columns) == most or len(header.columns) > 1]
+    if len(full) > 1:
+        return refusal("two_headers", where=", ".join(str(header.row) for header in full))
+    return full[0]
+
+
+def _starts_with_code(rows: Sequence[tuple[int, RawRow]]) -> bool:
+    first = rows[0][1][0] if rows and rows[0][1] else ""
+    return isinstance(first, str) and looks_like_code(first)
+
+
+def _code_list(rows: Sequence[tuple[int, RawRow]], wanted: Wanted) -> Header | UnreadableFile | None:
+    """A list without header: its first cell already passes as a voucher code."""
+    if CODE_LIST_FIELD not in {field.name for field in wanted.fields} or not _starts_with_code(rows):
+        return None
+    columns = {CODE_LIST_FIELD: 0}
+    lacking = missing(wanted, columns)
+    if lacking:
+        return _refused("missing_columns_of_list", lacking, "")
+    return Header(0, [], columns, CODE_LIST)
+
+
+def _refused(code: str, fields: list[Field], where: str) -> UnreadableFile:
+    italian = ", ".join(field.title["it"] for field in fields)
+    return refusal(code, it={"detail": italian}, detail=", ".join(field.title["en"] for field in fields), where=where)

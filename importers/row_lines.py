@@ -1,0 +1,271 @@
+"""Rows to lines for PostgreSQL's COPY, a million at a time: cells packed as JSON, subjects hashed, repeats told apart."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from importers.contracts import Limits, RawRow, Wanted
+from importers.headers import Header
+from importers.refusals import refusal
+from licensing import parsing
+from licensing.cells import Unreadable, address, column_letters, pack
+from licensing.codes import match_key, subject_hash
+
+BLOCK_BYTES = 1 << 19
+FURTHER_LANES = 15
+BLANK_ROWS_TOLERATED = 100_000  # between two rows; more is a cell in the far corner
+_ERRORS = re.compile(
+    r"#(N/A|VALUE!|REF!|DIV/0!|NAME\?|NUM!|NULL!|N/D|VALORE!|RIF!|NOME\?|NULLO!|SPILL!|CALC!|GETTING_DATA|FIELD!)|Err:\d{3}"
+)
+_TOTALS = re.compile(
+    r"(grand|sub)?\s?-?tot(al|ale|ali|als)?(\s(generale|complessivo|righe|rows))?[.:]?|somma|sum", re.I
+)
+_NUMBER = re.compile(r"[\s\d.,'%€$£+-]*")
+_CANNOT = b"\\N"
+
+Write = Callable[[bytes], None]
+
+
+def pack_odd(value: object) -> Any:
+    """The JSON form of what orjson does not know: dates, times, durations."""
+    if isinstance(value, timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    return pack(value)  # type: ignore[arg-type]
+
+
+class RowLines:
+    """Writes the rows of one table as COPY lines, in blocks."""
+
+    def __init__(
+        self,
+        header: Header,
+        wanted: Wanted,
+        limits: Limits,
+        write: Write,
+        *,
+        prefix: str,
+        unreadable: Mapping[tuple[int, int], str],
+        is_csv: bool,
+    ) -> None:
+        self._limits, self._write, self._prefix = limits, write, prefix.encode()
+        self._header, self._is_csv = header, is_csv
+        self._unreadable: dict[int, dict[int, str]] = {}
+        for (row, column), shown in unreadable.items():
+            self._unreadable.setdefault(row + 1, {})[column] = shown
+        self._subject_of = _subject_reader(header, wanted)
+        self._header_keys = {column: header.titles[column] for column in header.columns.values()} if header.row else {}
+        self.row_count = self.width = self.cells = self.last_row = 0
+        self.totals: list[str] = []
+
+    def write(self, rows: Iterator[tuple[int, RawRow]]) -> None:
+        """Take rows with their sheet rows, blank ones too, in order."""
+        lines: list[bytes] = []
+        size, ordinal, last_row, held = 0, 0, self._header.row, list[tuple[int, RawRow]]()
+        seen: set[int] = set()
+        dumps, options, width, cells = orjson.dumps, orjson.OPT_PASSTHROUGH_DATETIME, self.width, 0
+        longest = self._limits.cell_characters
+        subject_of, hashed, prefix, unreadable = self._subject_of, subject_hash, self._prefix, self._unreadable
+        for sheet_row, row in _with_totals_held(self._filled(rows), held):
+            try:
+                packed = dumps(row, pack_odd, options)
+            except TypeError:  # a lone surrogate
+                packed = b"\\"
+            if (
+                b"\\" in packed
+                or b'""' in packed
+                or b'"#' in packed
+                or b"null" in packed
+                or len(packed) > longest
+                or sheet_row in unreadable
+            ):
+                row = self._settled(row, sheet_row)
+                packed = dumps(row, pack_odd, options).replace(b"\\", b"\\\\")
+            parts = subject_of(row)
+            ordinal += 1
+            if parts is None:
+                line = b"%b\t%d\t%d\t0\t\\N\t%b\n" % (prefix, ordinal, sheet_row, packed)
+            else:
+                subject = hashed(parts)
+                if subject in seen:
+                    lane = 1 + subject % FURTHER_LANES
+                else:
+                    seen.add(subject)
+                    lane = 0
+                line = b"%b\t%d\t%d\t%d\t%d\t%b\n" % (prefix, ordinal, sheet_row, lane, subject, packed)
+            lines.append(line)
+            size += len(line)
+            last_row = sheet_row
+            cells += len(row)
+            if len(row) > width:
+                width = len(row)
+            if size > BLOCK_BYTES:
+                self._check(ordinal, width, cells, sheet_row)
+                self._write(b"".join(lines))
+                lines.clear()
+                size = 0
+        self._check(ordinal, width, cells, last_row)
+        if lines:
+            self._write(b"".join(lines))
+        self.totals = [f"{column_letters(_first(row))}{sheet_row}" for sheet_row, row in held]
+        self.row_count, self.width, self.cells, self.last_row = ordinal, width, cells, last_row
+
+    def _filled(self, rows: Iterator[tuple[int, RawRow]]) -> Iterator[tuple[int, RawRow]]:
+        """Rows that hold something, without blank cells at their end."""
+        most, before = self._limits.columns, self._header.row
+        header_keys = self._header_keys
+        key_column = min(header_keys, default=None)
+        key = header_keys[key_column] if key_column is not None else None
+        for sheet_row, row in rows:
+            while row and (row[-1] == "" or row[-1] is None):
+                del row[-1]
+            if not row or (row[0] == "" and not any(map(_is_seen, row))):
+                if not row or sheet_row not in self._unreadable:
+                    continue
+            if len(row) > most:
+                raise refusal("too_many_columns", where=address(len(row) - 1, sheet_row), most=most)
+            if sheet_row - before > BLANK_ROWS_TOLERATED:
+                where, blank = address(_first(row), sheet_row), sheet_row - before - 1
+                raise refusal("far_cell", where=where, n=blank)
+            before = sheet_row
+            if key is not None and row[key_column : key_column + 1] == [key]:
+                self._check_repeated_header(row, sheet_row)
+            yield sheet_row, row
+
+    def _check_repeated_header(self, row: RawRow, sheet_row: int) -> None:
+        if all(row[column : column + 1] == [title] for column, title in self._header_keys.items()):
+            raise refusal("two_headers", where=f"{self._header.row}, {sheet_row}")
+
+    def _check(self, rows: int, width: int, cells: int, sheet_row: int) -> None:
+        if rows > self._limits.rows:
+            raise refusal("too_many_rows", it={"where": "La tabella"}, where="The table", most=self._limits.rows)
+        if cells > self._limits.cells:
+            raise refusal("too_many_cells", most=self._limits.cells)
+
+    def _settled(self, row: RawRow, sheet_row: int) -> RawRow:
+        """The row with blanks as None, and what has no value as unreadable."""
+        marked = self._unreadable.get(sheet_row, {})
+        found: RawRow = []
+        for column, cell in enumerate(row):
+            if column in marked:
+                found.append({"unreadable": marked[column]})
+            elif isinstance(cell, str):
+                if len(cell) > self._limits.cell_characters:
+                    where = address(column, sheet_row)
+                    raise refusal("cell_too_long", where=where, most=self._limits.cell_characters)
+                found.append(self._text(cell))
+            elif isinstance(cell, float) and not math.isfinite(cell):
+                found.append(pack(Unreadable(str(cell))))
+            else:
+                found.append(cell)
+        return found
+
+    def _text(self, cell: str) -> Any:
+        if not cell:
+            return None
+        if self._is_csv:
+            cell = _unguarded(cell)
+        if "\x00" in cell or _has_surrogate(cell):
+            return pack(Unreadable(parsing.shown(cell)))
+        return pack(Unreadable(cell)) if _ERRORS.fullmatch(cell) else cell
+
+
+def _is_seen(cell: object) -> bool:
+    return cell != "" and cell is not None
+
+
+def _first(row: RawRow) -> int:
+    """The column of a row's first cell that is not blank."""
+    return next((column for column, cell in enumerate(row) if _is_seen(cell)), 0)
+
+
+def _has_surrogate(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _unguarded(cell: str) -> str:
+    """A CSV cell as it is meant: ``="00012"`` is 00012, and the mark that keeps a formula from running is taken off."""
+    if len(cell) > 2 and cell.startswith('="') and cell.endswith('"') and '"' not in cell[2:-1]:
+        return cell[2:-1]
+    return cell[1:] if cell[0] == "'" and cell[1:2] in _RUNNING else cell
+
+
+_RUNNING = frozenset("=+-@\t\r")
+
+
+def _subject_reader(header: Header, wanted: Wanted) -> Callable[[RawRow], tuple[str, ...] | None]:
+    """A function from a row to the parts of its subject; None where one of them is blank or cannot be read."""
+    types = {field.name: field.type for field in wanted.fields}
+    domain = wanted.domain
+    if not wanted.subject:
+        return lambda _row: None
+    keys = [_code_key if types[name] == "code" else _text_key for name in wanted.subject]
+    columns = [header.columns.get(name) for name in wanted.subject]
+    if len(columns) == 1 and columns[0] is not None and keys[0] is _code_key:
+        only = columns[0]
+
+        def of_code(row: RawRow) -> tuple[str, ...] | None:
+            cell = row[only] if only < len(row) else None
+            key = match_key(cell) if type(cell) is str else _code_key(cell)
+            return (domain, key) if key else None
+
+        return of_code
+    given = [key(wanted.given.get(name)) for key, name in zip(keys, wanted.subject, strict=True)]
+
+    def of_parts(row: RawRow) -> tuple[str, ...] | None:
+        parts = [domain]
+        for column, key, constant in zip(columns, keys, given, strict=True):
+            part = constant if column is None else key(row[column]) if column < len(row) else None
+            if not part:
+                return None
+            parts.append(part)
+        return tuple(parts)
+
+    return of_parts
+
+
+def _code_key(cell: object) -> str | None:
+    if isinstance(cell, str):
+        return match_key(parsing.trim(cell))
+    if isinstance(cell, int | float) and not isinstance(cell, bool) and parsing.keeps_all_digits(cell):
+        return match_key(parsing.text_of_number(cell))
+    return None
+
+
+def _text_key(cell: object) -> str | None:
+    if isinstance(cell, str):
+        return parsing.trim(cell).casefold()
+    return str(cell) if isinstance(cell, int | float) else None
+
+
+def _with_totals_held(
+    rows: Iterator[tuple[int, RawRow]], held: list[tuple[int, RawRow]]
+) -> Iterator[tuple[int, RawRow]]:
+    """Rows; those that say ``Total`` are held back, and given out only when another row follows."""
+    for item in rows:
+        if _is_total(item[1]):
+            held.append(item)
+        else:
+            if held:
+                yield from held
+                held.clear()
+            yield item
+
+
+def _is_total(row: RawRow) -> bool:
+    """Whether a row sums up the table: the word first, and beside it nothing but numbers."""
+    first = row[0] or next((cell for cell in row if _is_seen(cell)), "")
+    if type(first) is not str or len(first) > 24 or not _TOTALS.fullmatch(first.strip()):
+        return False
+    others = [cell for cell in row if _is_seen(cell) and cell is not first]
+    return all(not isinstance(cell, str) or _NUMBER.fullmatch(cell) for cell in others)
