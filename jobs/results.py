@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -11,15 +14,19 @@ import orjson
 from sqlalchemy import Connection
 
 from config.wiring import App
+from exporters import code_lists, license_bundles, manifests
 from exporters.pieces import Head, PieceFacts, PieceFormat
 from exporters.results import OUTCOME_TITLES, REASON_TITLE, format_for
 from licensing.fields import Language
 from licensing.outcomes import CODES
-from models import rows
+from models import accounts, licenses, rows, vouchers
 from models.batches import Batch
+from signing.license_files import license_file
+from signing.tokens import claims_of
 
 MOST_MARKED_ROWS = 50_000  # up to which the source workbook itself comes back, and faulty cells are marked
 MOST_BUNDLED_LICENSES = 10_000  # beyond, license files are bundled on request
+LICENSE_CODES = ("issued", "already_issued")
 MARKABLE = ("xlsx", "xlsm")
 
 Pieces = Iterable[tuple[PieceFacts, Iterable[bytes]]]
@@ -66,10 +73,10 @@ def gives_source_back(batch: Batch) -> bool:
 
 
 def store_all(place: Place, pieces: Pieces) -> list[dict[str, Any]]:
-    """Make and store every file of a batch; what its results say of each."""
-    files = [_result(place, pieces)]
-    files += _rejected(place)
-    return files
+    """Make and store every file of a batch; what its results say of each. The manifest comes last."""
+    counts = rows.outcome_counts(place.connection, place.batch.id)
+    files = [_result(place, pieces), *_rejected(place, counts), *_codes(place), *_licenses(place, counts)]
+    return [*files, _manifest(place, counts, files)]
 
 
 def _head(place: Place, outcome_titles: tuple[str, ...]) -> Head:
@@ -79,23 +86,70 @@ def _head(place: Place, outcome_titles: tuple[str, ...]) -> Head:
 
 
 def _result(place: Place, pieces: Pieces) -> dict[str, Any]:
+    """The uploaded table with the outcome of every row."""
     head = _head(place, OUTCOME_TITLES[place.language])
     blocks = place.format.assemble(head, list(pieces), place.batch.width)
     return place.store("result", place.format.suffix, blocks, place.batch.row_count or 0, place.format.media_type)
 
 
-def _rejected(place: Place) -> list[dict[str, Any]]:
+REJECTED_CODES = [code.code for code in CODES.values() if code.outcome in ("rejected", "skipped")]
+
+
+def _rejected(place: Place, counts: dict[str, int]) -> list[dict[str, Any]]:
     """The rows that got nothing, to mend and send again; no file when there are none."""
-    codes = [code.code for code in CODES.values() if code.outcome in ("rejected", "skipped")]
-    counts = rows.outcome_counts(place.connection, place.batch.id)
-    count = sum(number for code, number in counts.items() if code in codes)
+    count = sum(number for code, number in counts.items() if code in REJECTED_CODES)
     if not count:
         return []
     lines = (
         (orjson.loads(answer.cells), (CODES[answer.code].sentence(place.language, answer.detail or ""),))
-        for answer in rows.unsuccessful(place.connection, place.batch.id, codes)
+        for answer in rows.unsuccessful(place.connection, place.batch.id, REJECTED_CODES)
     )
     piece = place.format.piece(lines, place.batch.width)
     head = _head(place, (REASON_TITLE[place.language],))
     blocks = place.format.assemble(head, [(piece.facts, [piece.data])], place.batch.width)
     return [place.store("rejected", place.format.suffix, blocks, count, place.format.media_type)]
+
+
+def _codes(place: Place) -> list[dict[str, Any]]:
+    """The voucher codes that the orders of a batch minted, or had minted before."""
+    orders = dict.fromkeys(vouchers.orders_of_batch(place.connection, place.batch.id))
+    if not orders:
+        return []
+    codes = chain.from_iterable(vouchers.codes_of_order(place.connection, order_id) for order_id, _ in orders)
+    blocks = code_lists.code_list(codes, place.language)
+    return [place.store("codes", ".csv", blocks, sum(count for _, count in orders), code_lists.MEDIA_TYPE)]
+
+
+def _licenses(place: Place, counts: dict[str, int]) -> list[dict[str, Any]]:
+    """One archive of license files, where they are few enough that somebody may look at them one by one."""
+    count = sum(counts.get(code, 0) for code in LICENSE_CODES)
+    if not 0 < count <= MOST_BUNDLED_LICENSES:
+        return []
+    blocks = license_bundles.bundle(license_files(place.connection, place.batch.id))
+    return [place.store("licenses", ".zip", blocks, count, license_bundles.MEDIA_TYPE)]
+
+
+def license_files(connection: Connection, batch_id: int) -> Iterator[tuple[str, bytes]]:
+    """The ``.lic`` file of every license that a batch issued or found again, in a folder for each customer."""
+    for license in licenses.of_batch(connection, batch_id):
+        text = license_file(license.key, claims_of(license.key), license.customer)
+        yield f"{license.customer_number}/{license.number}.lic", text.encode()
+
+
+def _manifest(place: Place, counts: dict[str, int], files: list[dict[str, Any]]) -> dict[str, Any]:
+    batch = place.batch
+    account = accounts.by_id(place.connection, batch.account_id)
+    content = manifests.manifest(
+        batch=batch.id,
+        kind=batch.kind,
+        account=account.number,
+        source=manifests.SourceFile(batch.filename, batch.sha256, batch.size),
+        counts=counts,
+        files=[
+            manifests.ResultFile(f["file"], f["role"], f["sha256"], f["size"], f["rows"], f.get("how", ""))
+            for f in files
+        ],
+        created=datetime.now(UTC),
+        version=version("keymill"),
+    )
+    return place.store("manifest", ".json", [content], 0, manifests.MEDIA_TYPE)

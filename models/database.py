@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,7 @@ metadata = MetaData(
     }
 )
 
+_cursor_numbers = itertools.count(1)
 ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -90,6 +92,14 @@ def fetch(connection: Connection, query: str, parameters: dict[str, Any]) -> lis
     cursor = raw(connection).cursor()
     cursor.execute(query, parameters)
     return cursor.fetchall()
+
+
+def stream(connection: Connection, query: str, parameters: dict[str, Any]) -> Iterator[Any]:
+    """The rows of a query as plain tuples, some thousand at a time, however many there are."""
+    with raw(connection).cursor(name=f"stream_{next(_cursor_numbers)}") as cursor:
+        cursor.itersize = 5000
+        cursor.execute(query, parameters)
+        yield from cursor
 
 
 def run(connection: Connection, query: str, parameters: dict[str, Any]) -> int:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Date, DateTime, Integer, Table, Text, text
 
-from models.database import copy_in, fetch, metadata, raw
+from models.database import copy_in, fetch, metadata, stream
 
 licenses = Table(
     "licenses",
@@ -103,16 +103,14 @@ class IssuedKey(NamedTuple):
 
 def of_batch(connection: Connection, batch_id: int) -> Iterator[IssuedKey]:
     """Every key that a batch issued or found again, in file order, streamed; a key found twice comes once."""
-    cursor = raw(connection).cursor(name=f"licenses_of_{batch_id}")
-    cursor.itersize = 5000
-    cursor.execute(
+    for row in stream(
+        connection,
         "SELECT o.ordinal, l.number, l.key, p.sku, p.name, l.version, l.quantity, c.number, c.name, l.host_id,"
         " l.issued_at, l.valid_until FROM outcomes o JOIN licenses l ON l.number = o.license_number"
         " JOIN products p ON p.id = l.product_id JOIN accounts c ON c.id = l.customer_id"
         " WHERE o.batch_id = %(batch)s AND NOT EXISTS (SELECT FROM outcomes e WHERE e.batch_id = o.batch_id"
-        " AND o.code <> 'issued' AND e.license_number = o.license_number AND e.ordinal < o.ordinal)"
+        " AND e.license_number = o.license_number AND e.ordinal < o.ordinal)"
         " ORDER BY o.ordinal",
         {"batch": batch_id},
-    )
-    for row in cursor:
+    ):
         yield IssuedKey(*row)

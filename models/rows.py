@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Column, Connection, Integer, SmallInteger, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.database import copy_in, copy_line, fetch, metadata, raw, run
+from models.database import copy_in, copy_line, fetch, metadata, raw, run, stream
 
 # Rows and outcomes are written by the million and never changed (a trigger sees to it). They carry no foreign keys,
 # which would cost a look-up per row; see docs/decisions/0006-schema.md.
@@ -192,13 +192,8 @@ def answers(connection: Connection, batch_id: int, first: int, last: int) -> Ite
 
 def unsuccessful(connection: Connection, batch_id: int, codes: list[str]) -> Iterator[Answer]:
     """The rows of a batch whose outcome is one of these codes, in file order, streamed."""
-    cursor = raw(connection).cursor(name=f"unsuccessful_of_{batch_id}")
-    cursor.itersize = 5000
-    cursor.execute(
-        _ANSWERS + " AND o.code = ANY(%(codes)s) ORDER BY r.ordinal",
-        {"batch": batch_id, "first": 0, "last": 2**31 - 1, "codes": codes},
-    )
-    for row in cursor:
+    query = _ANSWERS + " AND o.code = ANY(%(codes)s) ORDER BY r.ordinal"
+    for row in stream(connection, query, {"batch": batch_id, "first": 0, "last": 2**31 - 1, "codes": codes}):
         yield Answer(*row)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-from models.database import copy_in, fetch, metadata, run
+from models.database import copy_in, fetch, metadata, run, stream
 
 mint_orders = Table(
     "mint_orders",
@@ -163,27 +163,27 @@ def count_minted(connection: Connection, order_id: int, added: int) -> None:
     )
 
 
-def orders_of_batch(connection: Connection, batch_id: int) -> list[tuple[int, int, int]]:
-    """(ordinal, order id, count) of the orders that a batch placed or, by reference, found again."""
+def orders_of_batch(connection: Connection, batch_id: int) -> list[tuple[int, int]]:
+    """(order id, codes) of the orders that a batch placed or, by reference, found again, in file order."""
     return [
-        (row[0], row[1], row[2])
+        (row[0], row[1])
         for row in fetch(
             connection,
-            "SELECT u.ordinal, o.id, o.minted FROM outcomes u JOIN mint_orders o ON o.id = u.order_id"
+            "SELECT o.id, o.minted FROM outcomes u JOIN mint_orders o ON o.id = u.order_id"
             " WHERE u.batch_id = %(batch)s AND u.order_id IS NOT NULL ORDER BY u.ordinal",
             {"batch": batch_id},
         )
     ]
 
 
-def codes_of_order(connection: Connection, order_id: int, after_id: int, limit: int) -> list[tuple[Any, ...]]:
-    """Codes of an order in the order they were minted: (id, code, SKU, OEM number, expires, state)."""
-    return fetch(
+def codes_of_order(connection: Connection, order_id: int) -> Iterator[tuple[str, str, str, date | None]]:
+    """Codes of an order in the order they were minted, streamed: (code, SKU, OEM number, last day to redeem)."""
+    yield from stream(
         connection,
-        "SELECT v.id, v.code, p.sku, a.number, v.expires, v.state FROM vouchers v"
+        "SELECT v.code, p.sku, a.number, v.expires FROM vouchers v"
         " JOIN products p ON p.id = v.product_id JOIN accounts a ON a.id = v.oem_id"
-        " WHERE v.order_id = %(order)s AND v.id > %(after)s ORDER BY v.id LIMIT %(limit)s",
-        {"order": order_id, "after": after_id, "limit": limit},
+        " WHERE v.order_id = %(order)s ORDER BY v.id",
+        {"order": order_id},
     )
 
 

@@ -15,7 +15,7 @@ from signing.tokens import ALGORITHM, base64url
 KeySet = Mapping[str, Ed25519PublicKey]
 
 
-class BadKeySet(ValueError):  # noqa: N818
+class BadKeySet(ValueError):
     """A text that is not a set of public keys, and why."""
 
     code = "bad_key_set"

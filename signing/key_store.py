@@ -22,7 +22,7 @@ KEK_BYTES = 32
 _NONCE_BYTES = 12
 
 
-class BadKeyEncryptionKey(ValueError):  # noqa: N818
+class BadKeyEncryptionKey(ValueError):
     """A key-encryption key that is not 32 bytes; its message says how to make one."""
 
     code = "bad_key_encryption_key"
@@ -33,7 +33,7 @@ class BadKeyEncryptionKey(ValueError):  # noqa: N818
         super().__init__(self.en)
 
 
-class WrongKeyEncryptionKey(Exception):  # noqa: N818
+class WrongKeyEncryptionKey(Exception):
     """The key-encryption key is not the one that wrapped this signing key (or the stored bytes were changed)."""
 
     code = "wrong_key_encryption_key"

@@ -16,7 +16,7 @@ END = "-----END LICENSE-----"
 _LINE_LENGTH = 64
 
 
-class NotALicenseFile(ValueError):  # noqa: N818
+class NotALicenseFile(ValueError):
     """A text without exactly one block between BEGIN LICENSE and END LICENSE lines."""
 
 

@@ -74,7 +74,7 @@ class Verdict:
         return _SENTENCES[self.code][1 if language == "it" else 0].replace("{detail}", self.detail)
 
 
-class _Refused(Exception):  # noqa: N818
+class _Refused(Exception):
     """Carries a verdict out of the checks; never leaves this file."""
 
     def __init__(self, code: str, detail: object = "") -> None:
