@@ -28,7 +28,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 Lang = Annotated[Language | None, typer.Option("--lang", help="Language of sentences; default: KEYMILL_LANGUAGE.")]
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """What was asked is not done: a stable code, and why and how to mend it in both languages."""
 
     def __init__(self, code: str, en: str, it: str) -> None:

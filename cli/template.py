@@ -28,10 +28,10 @@ def template(
     out = speak(as_json, lang)
     if kind not in KINDS:
         raise typer.BadParameter(f"there is no kind {kind!r}; kinds: {', '.join(KINDS)}", param_hint="KIND")
-    from exporters import templates
+    from exporters.templates import template as rendered
 
     chosen = file_format or ("csv" if to is not None and to.suffix.lower() == ".csv" else "xlsx")
     target = to or Path(f"{kind}.{chosen}")
-    write_file(target, templates.template(KINDS[kind].fields, kind, out.language, chosen), force=force)
+    write_file(target, rendered(KINDS[kind].fields, kind, out.language, chosen), force=force)
     out.say(f"The template is in {target}", f"Il modello è in {target}")
     out.document({"file": target, "kind": kind, "format": chosen, "language": out.language})

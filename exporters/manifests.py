@@ -25,7 +25,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class ResultFile:
-    """One file that was made: ``what`` it is (result, rejected, codes, licenses), ``how`` it was made, in a sentence."""
+    """One file that was made: ``what`` it is (result, rejected, codes, licenses), and a sentence on ``how``."""
 
     name: str
     what: str

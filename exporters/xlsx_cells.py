@@ -25,7 +25,7 @@ _HEADER_CELL = f'<c s="{HEADER}" t="inlineStr"><is><t xml:space="preserve">%s</t
 # %.0s takes a value (None) and prints nothing of it.
 _TEMPLATES = {str: _TEXT_CELL, type(None): "<c/>%.0s", bool: '<c t="b"><v>%d</v></c>'}
 _SPECIAL = (int, float, dict)
-_ERRORS = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"))
+ERRORS = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"))
 # What XML cannot hold at all, and the carriage return, which every XML reader would turn into a line feed.
 _FORBIDDEN_SET = "\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff"
 _FORBIDDEN = re.compile(f"[{_FORBIDDEN_SET}]")
@@ -35,13 +35,16 @@ _ESCAPE_LOOKALIKE_BYTES = re.compile(rb"_x[0-9A-Fa-f]{4}_")
 _NONCHARACTERS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
 
-def escaped(text: str) -> str:
-    """Text as it may stand in a cell: XML's own characters and what XML cannot hold are escaped, too long is cut."""
+def storable(text: str) -> str:
+    """Text as a cell may hold it: what XML cannot hold is written in Excel's own escapes, what is too long is cut."""
     if len(text) * 2 > LONGEST_TEXT:
         text = _cut(text)
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = _ESCAPE_LOOKALIKE.sub("_x005F_", text)
-    return _FORBIDDEN.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
+    return _FORBIDDEN.sub(lambda found: f"_x{ord(found[0]):04X}_", _ESCAPE_LOOKALIKE.sub("_x005F_", text))
+
+
+def escaped(text: str) -> str:
+    """Text as it may stand in the XML of a cell."""
+    return storable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _cut(text: str) -> str:
@@ -64,7 +67,7 @@ def _serial(moment: datetime) -> float | None:
 def _object_cell(form: str, text: str) -> str:
     """A date, a time or an unreadable cell."""
     if form == "unreadable":
-        return f'<c t="e"><v>{text}</v></c>' if text in _ERRORS else _TEXT_CELL % escaped(text)
+        return f'<c t="e"><v>{text}</v></c>' if text in ERRORS else _TEXT_CELL % escaped(text)
     if form == "time":
         at = time.fromisoformat(text)
         seconds = at.hour * 3600 + at.minute * 60 + at.second + at.microsecond / 1e6

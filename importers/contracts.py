@@ -32,8 +32,8 @@ class Limits:
 class Wanted:
     """What to look for in a file.
 
-    ``subject``: the fields that name what a row is about, hashed under ``domain``. ``given``: texts for fields without a
-    column. ``separator``, ``encoding`` and ``locale`` as the sender states them; None: found out.
+    ``subject``: the fields that name what a row is about, hashed under ``domain``. ``given``: texts for fields without
+    a column. ``separator``, ``encoding`` and ``locale`` as the sender states them; None: found out.
     """
 
     fields: tuple[Field, ...]
@@ -88,11 +88,15 @@ Range = tuple[int, int, int, int]  # first row, first column, last row, last col
 
 @dataclass
 class SecondLook:
-    """What the reading library keeps to itself: cells without a value by (row, column) from 0, merged cells, hidden rows."""
+    """What the reading library keeps to itself; rows and columns from 0.
+
+    ``is_too_wide``: the sheet declares more columns than are taken, though no cell with content stands out there.
+    """
 
     unreadable: dict[tuple[int, int], str] = field(default_factory=dict)
     merged: list[Range] = field(default_factory=list)
     hidden_rows: list[int] = field(default_factory=list)
+    is_too_wide: bool = False
 
 
 class Sheet(Protocol):

@@ -108,7 +108,7 @@ def find(rows: Sequence[tuple[int, RawRow]], wanted: Wanted, sheet: str) -> Head
 
 
 def _best(fitting: list[Header], wanted: Wanted) -> Header | UnreadableFile:
-    """The fitting row that names most fields; two that name all that is required, and more than one, are two headers."""
+    """The fitting row that names most fields; a second one that names more than one field too is a second header."""
     most = max(len(header.columns) for header in fitting)
     full = [header for header in fitting if len(header.columns) == most or len(header.columns) > 1]
     if len(full) > 1:

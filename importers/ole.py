@@ -20,7 +20,7 @@ class Container(NamedTuple):
     workbook: bytes
 
 
-class BrokenContainer(Exception):  # noqa: N818
+class BrokenContainer(Exception):
     """The container's tables do not hang together."""
 
 

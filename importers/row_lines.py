@@ -1,4 +1,4 @@
-"""Rows to lines for PostgreSQL's COPY, a million at a time: cells packed as JSON, subjects hashed, repeats told apart."""
+"""Rows to lines for PostgreSQL's COPY: cells packed as JSON, subjects hashed, repeats told apart. A million at a time."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ _ERRORS = re.compile(
 _TOTALS = re.compile(
     r"(grand|sub)?\s?-?tot(al|ale|ali|als)?(\s(generale|complessivo|righe|rows))?[.:]?|somma|sum", re.I
 )
+_BEGINS_TOTALS = frozenset("tTgGsS ")
 _NUMBER = re.compile(r"[\s\d.,'%€$£+-]*")
 _CANNOT = b"\\N"
 
@@ -118,23 +119,23 @@ class RowLines:
 
     def _filled(self, rows: Iterator[tuple[int, RawRow]]) -> Iterator[tuple[int, RawRow]]:
         """Rows that hold something, without blank cells at their end."""
-        most, before = self._limits.columns, self._header.row
-        header_keys = self._header_keys
-        key_column = min(header_keys, default=None)
-        key = header_keys[key_column] if key_column is not None else None
+        most, before, unreadable = self._limits.columns, self._header.row, self._unreadable
+        tolerated = self._limits.rows if self._is_csv else BLANK_ROWS_TOLERATED
+        key_column = min(self._header_keys, default=0)
+        key = [self._header_keys[key_column]] if self._header_keys else None
         for sheet_row, row in rows:
-            while row and (row[-1] == "" or row[-1] is None):
+            while row and row[-1] == "":
                 del row[-1]
-            if not row or (row[0] == "" and not any(map(_is_seen, row))):
-                if not row or sheet_row not in self._unreadable:
-                    continue
+            if sheet_row in unreadable:
+                row.extend([""] * (max(unreadable[sheet_row]) + 1 - len(row)))
+            if not row:
+                continue
             if len(row) > most:
                 raise refusal("too_many_columns", where=address(len(row) - 1, sheet_row), most=most)
-            if sheet_row - before > BLANK_ROWS_TOLERATED:
-                where, blank = address(_first(row), sheet_row), sheet_row - before - 1
-                raise refusal("far_cell", where=where, n=blank)
+            if sheet_row - before > tolerated:
+                raise refusal("far_cell", where=address(_first(row), sheet_row), n=sheet_row - before - 1)
             before = sheet_row
-            if key is not None and row[key_column : key_column + 1] == [key]:
+            if key is not None and row[key_column : key_column + 1] == key:
                 self._check_repeated_header(row, sheet_row)
             yield sheet_row, row
 
@@ -264,8 +265,8 @@ def _with_totals_held(
 
 def _is_total(row: RawRow) -> bool:
     """Whether a row sums up the table: the word first, and beside it nothing but numbers."""
-    first = row[0] or next((cell for cell in row if _is_seen(cell)), "")
-    if type(first) is not str or len(first) > 24 or not _TOTALS.fullmatch(first.strip()):
+    first = row[0] if row[0] != "" else next((cell for cell in row if _is_seen(cell)), "")
+    if type(first) is not str or first[:1] not in _BEGINS_TOTALS or not _TOTALS.fullmatch(first.strip()):
         return False
     others = [cell for cell in row if _is_seen(cell) and cell is not first]
     return all(not isinstance(cell, str) or _NUMBER.fullmatch(cell) for cell in others)

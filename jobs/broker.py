@@ -11,7 +11,7 @@ from functools import lru_cache
 import redis
 from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.errors import ConnectionError as BrokerUnreachable
+from dramatiq.errors import BrokerConnectionError
 
 QUEUE = "keymill"
 WORK = "chunks.work"
@@ -33,7 +33,7 @@ def _send(redis_url: str, actor: str, batch_id: int, count: int) -> bool:
     try:
         for _ in range(min(count, MOST_CALLS)):
             broker.enqueue(Message(QUEUE, actor, (batch_id,), {}, {}))
-    except (BrokerUnreachable, redis.RedisError, OSError):
+    except (BrokerConnectionError, redis.RedisError, OSError):
         return False  # the sweep calls again
     return True
 

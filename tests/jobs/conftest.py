@@ -26,7 +26,7 @@ def app(engine: Engine, valkey_url: str, tmp_path: Path) -> App:
     """An app with a fresh database, an empty queue and a store in a folder; chunks of ten rows."""
     settings = Settings(
         home=tmp_path / "home",
-        database_url=engine.url.render_as_string(hide_password=False),
+        database_url=engine.url.set(drivername="postgresql").render_as_string(hide_password=False),
         redis_url=valkey_url,
         store_url=(tmp_path / "store").as_uri(),
         chunk_rows=10,

@@ -1,0 +1,20 @@
+"""Every format with the function that opens it. A new format is one module and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from importers.contracts import Limits, Source, Wanted
+from importers.delimited import open_delimited
+from importers.workbooks import open_whole
+from importers.xlsx import open_xlsx
+
+READERS: dict[str, Callable[[Path, Wanted, Limits], Source]] = {
+    "xlsx": open_xlsx,
+    "xlsm": open_xlsx,
+    "xls": open_whole,
+    "xlsb": open_whole,
+    "ods": open_whole,
+    "csv": open_delimited,
+}

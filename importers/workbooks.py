@@ -1,0 +1,64 @@
+"""XLS, XLSB and ODS: read whole by python-calamine, in the memory of the child."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from python_calamine import (
+    CalamineError,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+    load_workbook,
+)
+
+from importers.contracts import Limits, RawRow, SecondLook, Sheet, Source, Wanted
+from importers.refusals import UnreadableFile, refusal
+
+
+class WholeSheet:
+    """One sheet of an open workbook."""
+
+    def __init__(self, workbook: CalamineWorkbook, name: str, is_hidden: bool) -> None:
+        self._workbook, self.name, self.is_hidden = workbook, name, is_hidden
+        self._merged: list[tuple[tuple[int, int], tuple[int, int]]] = []
+
+    def rows(self) -> Iterator[RawRow]:
+        """Every row from the first on."""
+        try:
+            sheet = self._workbook.get_sheet_by_name(self.name)
+            self._merged = sheet.merged_cell_ranges or []
+            first_row, first_column = sheet.start or (0, 0)
+            for _ in range(first_row):
+                yield []
+            for row in sheet.to_python():
+                yield [""] * first_column + row
+        except CalamineError as error:
+            raise broken(error) from error
+
+    def second_look(self) -> SecondLook:
+        """Merged cells."""
+        return SecondLook(merged=[(*first, *last) for first, last in self._merged])
+
+
+def broken(error: Exception) -> UnreadableFile:
+    """The refusal of a workbook that the library cannot read."""
+    if isinstance(error, PasswordError):
+        return refusal("encrypted")
+    return refusal("corrupt", detail=" ".join(str(error).split())[:100])
+
+
+def open_whole(path: Path, _wanted: Wanted, _limits: Limits) -> Source:
+    """The sheets of a workbook. Raises :class:`UnreadableFile`."""
+    try:
+        workbook = load_workbook(str(path))
+    except CalamineError as error:
+        raise broken(error) from error
+    sheets: list[Sheet] = [
+        WholeSheet(workbook, sheet.name, sheet.visible != SheetVisibleEnum.Visible)
+        for sheet in workbook.sheets_metadata
+        if sheet.typ == SheetTypeEnum.WorkSheet
+    ]
+    return Source("", sheets)
