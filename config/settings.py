@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     reader_cpu_seconds_a_megabyte: int = Field(
         default=5, ge=0, description="Further processor time a megabyte of upload."
     )
+    workbook_memory_mb: int = Field(
+        default=2_000, ge=100, description="Memory of the child process that writes workbooks for people to look at."
+    )
+    workbook_cpu_seconds: int = Field(default=300, gt=0, description="Processor time of that child.")
     limits: Limits = Limits()
 
     unknown_codes_a_day: int = Field(

@@ -25,7 +25,7 @@ _TOLD_NAMES = {"utf-8-sig": "utf-8"}
 
 
 class DelimitedSheet:
-    """The one table of a CSV file. Rows are counted as spreadsheets show them: each record is one, each blank line too."""
+    """The one table of a CSV file. Rows are counted as spreadsheets show them: records and blank lines."""
 
     name = ""
     is_hidden = False

@@ -17,9 +17,10 @@ from licensing.cells import address
 
 __all__ = ["Limits", "Reading", "UnreadableFile", "Wanted", "read_file"]
 
-# Templates show a filled-in row on a sheet of its own, which is not the table.
-EXAMPLE_SHEETS = frozenset({"example", "esempio", "notes", "note"})
+# Templates explain their columns on a sheet of its own, which is not the table.
+GUIDE_SHEETS = frozenset({"guide", "guida"})
 _SHOWN = 5
+_BLANK_ROWS_SEARCHED = 20_000
 
 
 def read_file(path: Path, wanted: Wanted, limits: Limits, write: Callable[[bytes], None], *, prefix: str) -> Reading:
@@ -73,7 +74,7 @@ def _choose(source: Source, wanted: Wanted) -> tuple[Sheet, Header]:
     fitting: list[tuple[Sheet, Header]] = []
     refused: list[UnreadableFile] = []
     visible = [sheet for sheet in source.sheets if not sheet.is_hidden]
-    tables = [sheet for sheet in visible if sheet.name.casefold() not in EXAMPLE_SHEETS] or visible
+    tables = [sheet for sheet in visible if sheet.name.casefold() not in GUIDE_SHEETS] or visible
     for sheet in tables:
         head = _head(sheet)
         if head:
@@ -98,13 +99,15 @@ def _clearest(refused: list[UnreadableFile]) -> UnreadableFile:
 def _head(sheet: Sheet) -> list[tuple[int, RawRow]]:
     """The first rows of a sheet that hold something, without blank cells at their end."""
     found: list[tuple[int, RawRow]] = []
+    last = 0
     for sheet_row, row in enumerate(sheet.rows(), 1):
         while row and row[-1] == "":
             del row[-1]
         if row:
             found.append((sheet_row, row))
-            if len(found) == headers.ROWS_SEARCHED:
-                break
+            last = sheet_row
+        if len(found) == headers.ROWS_SEARCHED or sheet_row - last > _BLANK_ROWS_SEARCHED:
+            break
     return found
 
 

@@ -1,4 +1,4 @@
-"""Rows to lines for PostgreSQL's COPY: cells packed as JSON, subjects hashed, repeats told apart. A million at a time."""
+"""Rows to lines for PostgreSQL's COPY, a million at a time: cells packed as JSON, subjects hashed, repeats noticed."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _ERRORS = re.compile(
     r"#(N/A|VALUE!|REF!|DIV/0!|NAME\?|NUM!|NULL!|N/D|VALORE!|RIF!|NOME\?|NULLO!|SPILL!|CALC!|GETTING_DATA|FIELD!)|Err:\d{3}"
 )
 _TOTALS = re.compile(
-    r"(grand|sub)?\s?-?tot(al|ale|ali|als)?(\s(generale|complessivo|righe|rows))?[.:]?|somma|sum", re.I
+    r"((grand|sub)?[\s-]?tot(al|ale|ali|als)?(\s(generale|complessivo|righe|rows))?|somma|sum)\s?[.:]?", re.IGNORECASE
 )
 _BEGINS_TOTALS = frozenset("tTgGsS ")
 _NUMBER = re.compile(r"[\s\d.,'%€$£+-]*")
-_CANNOT = b"\\N"
+_GUARDED = re.compile(r"'+[=+\-@\t\r]")  # see exporters/delimited.py
 
 Write = Callable[[bytes], None]
 
@@ -123,7 +123,7 @@ class RowLines:
         tolerated = self._limits.rows if self._is_csv else BLANK_ROWS_TOLERATED
         key_column = min(self._header_keys, default=0)
         key = [self._header_keys[key_column]] if self._header_keys else None
-        for sheet_row, row in rows:
+        for sheet_row, row in _with_rows_of(unreadable, rows):
             while row and row[-1] == "":
                 del row[-1]
             if sheet_row in unreadable:
@@ -177,6 +177,21 @@ class RowLines:
         return pack(Unreadable(cell)) if _ERRORS.fullmatch(cell) else cell
 
 
+def _with_rows_of(unreadable: Mapping[int, Any], rows: Iterator[tuple[int, RawRow]]) -> Iterator[tuple[int, RawRow]]:
+    """The rows, and after the last one those that hold nothing but unreadable cells: the library leaves them out."""
+    if not unreadable:
+        return rows
+    return _with_rows_after(sorted(unreadable), rows)
+
+
+def _with_rows_after(numbers: list[int], rows: Iterator[tuple[int, RawRow]]) -> Iterator[tuple[int, RawRow]]:
+    last = 0
+    for item in rows:
+        last = item[0]
+        yield item
+    yield from ((number, []) for number in numbers if number > last)
+
+
 def _is_seen(cell: object) -> bool:
     return cell != "" and cell is not None
 
@@ -198,10 +213,7 @@ def _unguarded(cell: str) -> str:
     """A CSV cell as it is meant: ``="00012"`` is 00012, and the mark that keeps a formula from running is taken off."""
     if len(cell) > 2 and cell.startswith('="') and cell.endswith('"') and '"' not in cell[2:-1]:
         return cell[2:-1]
-    return cell[1:] if cell[0] == "'" and cell[1:2] in _RUNNING else cell
-
-
-_RUNNING = frozenset("=+-@\t\r")
+    return cell[1:] if cell[0] == "'" and _GUARDED.match(cell) else cell
 
 
 def _subject_reader(header: Header, wanted: Wanted) -> Callable[[RawRow], tuple[str, ...] | None]:

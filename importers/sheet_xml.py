@@ -17,9 +17,11 @@ from licensing.cells import address
 
 _BLOCK_BYTES = 1 << 18
 _UNPACKED_BLOCK_BYTES = 1 << 20
+_LONGEST_ROW_BYTES = 32 << 20  # 16,384 cells, or what follows the last row
 _LAST_ROW = 1_048_576
 
 _DIMENSION = re.compile(rb'<(?:\w+:)?dimension\s+ref="[A-Z]+\d+:([A-Z]+)\d+"')
+_PREFIX = re.compile(rb"<(\w+:)worksheet\b")
 _ROW = re.compile(rb"<(?:\w+:)?row\b([^>]*)>")
 _HIDDEN = re.compile(rb"""\bhidden=["'](?:1|true)["']""")
 _REFERENCE = re.compile(rb"""\br=["']([A-Z]*)(\d+)["']""")
@@ -36,19 +38,24 @@ _MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s[^>]*\bref=["']([A-Z]+)(\d+):([A-
 def look(path: Path, part: zipfile.ZipInfo, limits: Limits) -> SecondLook:
     """Look over one sheet. Raises :class:`UnreadableFile` where it is broken or a trap."""
     found = SecondLook()
+    scan: _Scan | None = None
     rest = b""
-    is_first = True
     for block in unpacked(path, part):
         text = rest + block
-        if is_first:
+        if scan is None:
             _check_head(text, part)
             found.is_too_wide = declared_columns(text) > limits.columns
-            is_first = False
-        cut = text.rfind(b"</") + 1 or len(text)
-        cut = max(text.rfind(b"<row", 0, cut), text.rfind(b":row", 0, cut) - 16, 0) or len(text)
+            scan = _Scan(text, found, limits)
+        cut = text.rfind(scan.row)
+        if cut <= 0 and len(text) < _LONGEST_ROW_BYTES:
+            rest = text
+            continue
+        cut = cut if cut > 0 else len(text)
         rest = text[cut:]
-        _scan(text[:cut], found, limits)
-    _scan(rest, found, limits)
+        scan.block(text[:cut])
+    if scan is not None:
+        scan.block(rest)
+        scan.tail(rest)
     return found
 
 
@@ -100,21 +107,41 @@ def column_number(letters: bytes) -> int:
     return number - 1
 
 
-def _scan(text: bytes, found: SecondLook, limits: Limits) -> None:
-    if b"<f" in text or b":f" in text:
-        _formulas_without_value(text, found)
-    if b'hidden="1"' in text or b'hidden="true"' in text:
+class _Scan:
+    """The searches of one sheet: for bytes in every block, for patterns in those where the bytes were found."""
+
+    def __init__(self, head: bytes, found: SecondLook, limits: Limits) -> None:
+        prefix = _PREFIX.search(head)
+        name = prefix[1] if prefix else b""
+        self.row, self._formula, self._negative = b"<" + name + b"row", b"</" + name + b"f", name + b"v>-"
+        self._found, self._limits = found, limits
+        self._has_formulas = False
+
+    def block(self, text: bytes) -> None:
+        """Search a block that ends before a row begins."""
+        # Cells that share a formula come after the one that holds it.
+        self._has_formulas = self._has_formulas or self._formula in text
+        if self._has_formulas:
+            _formulas_without_value(text, self._found)
+        if b"hidden=" in text:
+            _hidden_rows(text, self._found)
+        if self._negative in text:
+            for match in _WRONG_INDEX.finditer(text):
+                raise refusal("wrong_string_index", where=_shown_reference(match[1]))
+        if self._found.is_too_wide:
+            _check_columns(text, self._limits)
+        _check_last_row(text, text.rfind(self.row))
+
+    def tail(self, text: bytes) -> None:
+        """Search what comes with the last row."""
+        self._found.merged += [_range(match) for match in _MERGED.finditer(text)]
+
+
+def _hidden_rows(text: bytes, found: SecondLook) -> None:
+    if b'hidden="1"' in text or b'hidden="true"' in text or b"hidden='" in text:
         for match in _ROW.finditer(text):
             if _HIDDEN.search(match[1]) and (row := _REFERENCE.search(match[1])):
                 found.hidden_rows.append(int(row[2]) - 1)
-    if b"<v>-" in text or b":v>-" in text:
-        for match in _WRONG_INDEX.finditer(text):
-            raise refusal("wrong_string_index", where=_shown_reference(match[1]))
-    if b"mergeCell " in text:
-        found.merged += [_range(match) for match in _MERGED.finditer(text)]
-    if found.is_too_wide:
-        _check_columns(text, limits)
-    _check_last_row(text)
 
 
 def _formulas_without_value(text: bytes, found: SecondLook) -> None:
@@ -132,10 +159,9 @@ def _check_columns(text: bytes, limits: Limits) -> None:
             raise refusal("too_many_columns", where=(match[1] + match[2]).decode(), most=limits.columns)
 
 
-def _check_last_row(text: bytes) -> None:
+def _check_last_row(text: bytes, start: int) -> None:
     """A row number beyond what any spreadsheet has would keep the reader counting for ever."""
-    start = max(text.rfind(b"<row "), text.rfind(b":row "))
-    match = _REFERENCE.search(text, start, start + 200) if start >= 0 else None
+    match = _REFERENCE.search(text, start, start + 300) if start >= 0 else None
     if match and int(match[2]) > _LAST_ROW:
         where = {"where": f"Il foglio (riga {int(match[2]):,})"}
         raise refusal("too_many_rows", it=where, where=f"The sheet (row {int(match[2]):,})", most=_LAST_ROW)

@@ -35,7 +35,7 @@ class WholeSheet:
                 yield []
             for row in sheet.to_python():
                 yield [""] * first_column + row
-        except CalamineError as error:
+        except (CalamineError, OSError) as error:
             raise broken(error) from error
 
     def second_look(self) -> SecondLook:
@@ -54,7 +54,7 @@ def open_whole(path: Path, _wanted: Wanted, _limits: Limits) -> Source:
     """The sheets of a workbook. Raises :class:`UnreadableFile`."""
     try:
         workbook = load_workbook(str(path))
-    except CalamineError as error:
+    except (CalamineError, OSError) as error:
         raise broken(error) from error
     sheets: list[Sheet] = [
         WholeSheet(workbook, sheet.name, sheet.visible != SheetVisibleEnum.Visible)

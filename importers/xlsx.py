@@ -47,7 +47,7 @@ class XlsxSheet:
         last_column = self._limits.columns - 1 if self.second_look().is_too_wide else None
         try:
             yield from self._workbook.stream_sheet_by_name(self.name, max_col=last_column)
-        except CalamineError as error:
+        except (CalamineError, OSError) as error:
             raise broken(error) from error
 
 
@@ -64,7 +64,7 @@ def open_xlsx(path: Path, _wanted: Wanted, limits: Limits) -> Source:
     parts_of_sheets = _sheet_parts(path, parts)
     try:
         workbook = load_workbook(str(path))
-    except CalamineError as error:
+    except (CalamineError, OSError) as error:
         raise broken(error) from error
     sheets: list[Sheet] = [
         XlsxSheet(

@@ -14,17 +14,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection
 
 from config.wiring import App
 from exporters.pieces import Line, Piece, PieceFacts, PieceFormat
-from exporters.results import format_for, outcome_cells
-from jobs import results
+from exporters.results import format_for
+from jobs import lines, results, workbooks
 from jobs.deciding import Answer
 from jobs.kind import Issued
 from licensing.fields import Language
-from models import audit, batches, chunks, leases, licenses, rows
+from models import audit, batches, chunks, leases, licenses
 from models.batches import Batch
 from models.chunks import Chunk
 from storage.objects import StoreUnavailable
@@ -34,7 +33,7 @@ PIECE_ROWS = 20_000
 
 def renders_pieces(batch: Batch) -> bool:
     """Whether the result table is rendered by all workers rather than by the one that finishes."""
-    return (batch.row_count or 0) > PIECE_ROWS and not results.gives_source_back(batch)
+    return (batch.row_count or 0) > PIECE_ROWS and not workbooks.gives_source_back(batch)
 
 
 def early_piece(
@@ -54,27 +53,15 @@ def early_piece(
     if unseen := [number for number in numbers if number not in known]:
         known |= licenses.shown(connection, unseen)
     language: Language = batch.options["language"]
-    lines = (
-        (row, _outcome(answer.decision.code, answer.decision.detail, language, answer.decision.license_number, known))
-        for row, answer in zip(cells, answers, strict=True)
-    )
+    rendered = ((row, lines.outcome_of_decided(a, language, known)) for row, a in zip(cells, answers, strict=True))
     try:
-        return _store_piece(app, batch, chunk, lines)
+        return _store_piece(app, batch, chunk, rendered)
     except StoreUnavailable:
         return None  # the render stage makes up for it
 
 
-def _outcome(code: str, detail: str, language: Language, number: str | None, known: Issued) -> tuple[Any, ...]:
-    if number is None:
-        return outcome_cells(code, detail, language)
-    key, sku, quantity, valid_until = known[number]
-    return outcome_cells(
-        code, detail, language, license_number=number, key=key, sku=sku, quantity=quantity, valid_until=valid_until
-    )
-
-
-def _store_piece(app: App, batch: Batch, chunk: Chunk, lines: Iterable[Line]) -> dict[str, Any]:
-    piece = _format(batch).piece(lines, batch.width)
+def _store_piece(app: App, batch: Batch, chunk: Chunk, rendered: Iterable[Line]) -> dict[str, Any]:
+    piece = _format(batch).piece(rendered, batch.width)
     name = f"pieces/{batch.id}/{chunk.fence}-{chunk.first}"
     app.store.put(name, [piece.data])
     return asdict(piece.facts) | {"name": name, "first": chunk.first}
@@ -109,28 +96,8 @@ def render(app: App, connection: Connection, chunk: Chunk) -> None:
     with connection.begin():
         batch = batches.by_id(connection, chunk.batch_id)
         assert batch is not None
-        piece = _store_piece(app, batch, chunk, stored_lines(connection, batch, chunk.first, chunk.last))
+        piece = _store_piece(app, batch, chunk, lines.stored(connection, batch, chunk.first, chunk.last))
         leases.finish(connection, chunk, {"rows": piece["rows"], "piece": piece})
-
-
-def stored_lines(connection: Connection, batch: Batch, first: int, last: int) -> Iterator[Line]:
-    """The lines of the result table, from the database."""
-    for answer in rows.answers(connection, batch.id, first, last):
-        yield orjson.loads(answer.cells), outcome_of(answer, batch.options["language"])
-
-
-def outcome_of(answer: rows.Answer, language: Language) -> tuple[Any, ...]:
-    """The outcome cells of a stored answer."""
-    return outcome_cells(
-        answer.code,
-        answer.detail,
-        language,
-        license_number=answer.license_number,
-        key=answer.key,
-        sku=answer.sku,
-        quantity=answer.quantity,
-        valid_until=answer.valid_until,
-    )
 
 
 def finish(app: App, connection: Connection, chunk: Chunk) -> None:
@@ -140,7 +107,7 @@ def finish(app: App, connection: Connection, chunk: Chunk) -> None:
         batch = batches.by_id(connection, chunk.batch_id)
         assert batch is not None
         place = results.Place(app, connection, batch, Path(folder), f"results/{batch.id}/{chunk.fence}")
-        files = results.store_all(place, _table_pieces(app, connection, batch))
+        files = results.store_all(place, lambda: table_pieces(app, connection, batch))
         state: batches.State = "done" if batch.cancelled_at is None else "cancelled"
         batches.end(connection, batch.id, state, results={"files": files})
         leases.finish(connection, chunk, {})
@@ -148,10 +115,10 @@ def finish(app: App, connection: Connection, chunk: Chunk) -> None:
     _forget(app, batch, place.name)
 
 
-def _table_pieces(app: App, connection: Connection, batch: Batch) -> Iterator[tuple[PieceFacts, Iterable[bytes]]]:
+def table_pieces(app: App, connection: Connection, batch: Batch) -> Iterator[tuple[PieceFacts, Iterable[bytes]]]:
     """The result table's pieces in order: those that are stored, or all in one, rendered now."""
     if not renders_pieces(batch):
-        piece: Piece = _format(batch).piece(stored_lines(connection, batch, 1, batch.row_count or 0), batch.width)
+        piece: Piece = _format(batch).piece(lines.stored(connection, batch, 1, batch.row_count or 0), batch.width)
         yield piece.facts, [piece.data]
         return
     next_row = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,19 +17,28 @@ from config.wiring import App
 from exporters import code_lists, license_bundles, manifests
 from exporters.pieces import Head, PieceFacts, PieceFormat
 from exporters.results import OUTCOME_TITLES, REASON_TITLE, format_for
+from jobs import workbooks
 from licensing.fields import Language
 from licensing.outcomes import CODES
 from models import accounts, licenses, rows, vouchers
 from models.batches import Batch
 from signing.license_files import license_file
 from signing.tokens import claims_of
+from storage.objects import file_blocks
 
-MOST_MARKED_ROWS = 50_000  # up to which the source workbook itself comes back, and faulty cells are marked
 MOST_BUNDLED_LICENSES = 10_000  # beyond, license files are bundled on request
+VALUES_ONLY: dict[Language, str] = {
+    "en": "Values only, because the workbook has more than 50,000 rows",
+    "it": "Solo valori, perché il file ha più di 50.000 righe",
+}
+_EXCEL = "application/vnd."
+MEDIA_TYPES = {
+    ".xlsx": _EXCEL + "openxmlformats-officedocument.spreadsheetml.sheet",
+    ".xlsm": _EXCEL + "ms-excel.sheet.macroEnabled.12",
+}
 LICENSE_CODES = ("issued", "already_issued")
-MARKABLE = ("xlsx", "xlsm")
 
-Pieces = Iterable[tuple[PieceFacts, Iterable[bytes]]]
+Pieces = Callable[[], Iterable[tuple[PieceFacts, Iterable[bytes]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +68,14 @@ class Place:
         kept = "".join(char if char.isalnum() or char in "-_. " else "_" for char in PurePath(self.batch.filename).stem)
         return f"{kept.strip(' .')[:80] or 'batch'}-{role}{suffix}"
 
-    def store(self, role: str, suffix: str, blocks: Iterable[bytes], count: int, media_type: str) -> dict[str, Any]:
+    def store(
+        self, role: str, suffix: str, blocks: Iterable[bytes], count: int, media_type: str, how: str = ""
+    ) -> dict[str, Any]:
         """Store a file; its entry in the batch's results."""
         file = self.file_name(role, suffix)
         stored = self.app.store.put(f"{self.name}/{file}", blocks, media_type=media_type)
         facts = {"name": stored.name, "size": stored.size, "sha256": stored.sha256}
-        return facts | {"file": file, "role": role, "rows": count}
-
-
-def gives_source_back(batch: Batch) -> bool:
-    """Whether the source workbook itself comes back, with columns added."""
-    return (batch.reading or {}).get("format") in MARKABLE and (batch.row_count or 0) <= MOST_MARKED_ROWS
+        return facts | {"file": file, "role": role, "rows": count, "how": how}
 
 
 def store_all(place: Place, pieces: Pieces) -> list[dict[str, Any]]:
@@ -86,28 +92,39 @@ def _head(place: Place, outcome_titles: tuple[str, ...]) -> Head:
 
 
 def _result(place: Place, pieces: Pieces) -> dict[str, Any]:
-    """The uploaded table with the outcome of every row."""
-    head = _head(place, OUTCOME_TITLES[place.language])
-    blocks = place.format.assemble(head, list(pieces), place.batch.width)
-    return place.store("result", place.format.suffix, blocks, place.batch.row_count or 0, place.format.media_type)
-
-
-REJECTED_CODES = [code.code for code in CODES.values() if code.outcome in ("rejected", "skipped")]
+    """The uploaded table with the outcome of every row: the source workbook itself where that can be."""
+    batch, count, how = place.batch, place.batch.row_count or 0, ""
+    if workbooks.gives_source_back(batch):
+        made = workbooks.with_outcomes(place.app, place.connection, batch, place.folder)
+        if made.path is not None:
+            blocks = file_blocks(made.path)
+            return place.store("result", made.suffix, blocks, count, MEDIA_TYPES[made.suffix], made.how)
+        how = made.how
+    elif batch.reading and batch.reading["format"] in workbooks.MARKABLE:
+        how = VALUES_ONLY[place.language]
+    blocks = place.format.assemble(_head(place, OUTCOME_TITLES[place.language]), list(pieces()), batch.width)
+    return place.store("result", place.format.suffix, blocks, count, place.format.media_type, how)
 
 
 def _rejected(place: Place, counts: dict[str, int]) -> list[dict[str, Any]]:
-    """The rows that got nothing, to mend and send again; no file when there are none."""
-    count = sum(number for code, number in counts.items() if code in REJECTED_CODES)
+    """The rows that got nothing, to mend and send again, their faulty cells marked; no file when there are none."""
+    count = sum(number for code, number in counts.items() if code in workbooks.REJECTED_CODES)
     if not count:
         return []
+    how = ""
+    if place.format.suffix == ".xlsx" and count <= workbooks.MOST_MARKED_ROWS:
+        made = workbooks.rejected(place.app, place.connection, place.batch, place.folder)
+        if made.path is not None:
+            return [place.store("rejected", ".xlsx", file_blocks(made.path), count, MEDIA_TYPES[".xlsx"])]
+        how = made.how
     lines = (
         (orjson.loads(answer.cells), (CODES[answer.code].sentence(place.language, answer.detail or ""),))
-        for answer in rows.unsuccessful(place.connection, place.batch.id, REJECTED_CODES)
+        for answer in rows.unsuccessful(place.connection, place.batch.id, workbooks.REJECTED_CODES)
     )
     piece = place.format.piece(lines, place.batch.width)
     head = _head(place, (REASON_TITLE[place.language],))
     blocks = place.format.assemble(head, [(piece.facts, [piece.data])], place.batch.width)
-    return [place.store("rejected", place.format.suffix, blocks, count, place.format.media_type)]
+    return [place.store("rejected", place.format.suffix, blocks, count, place.format.media_type, how)]
 
 
 def _codes(place: Place) -> list[dict[str, Any]]:
@@ -145,10 +162,7 @@ def _manifest(place: Place, counts: dict[str, int], files: list[dict[str, Any]])
         account=account.number,
         source=manifests.SourceFile(batch.filename, batch.sha256, batch.size),
         counts=counts,
-        files=[
-            manifests.ResultFile(f["file"], f["role"], f["sha256"], f["size"], f["rows"], f.get("how", ""))
-            for f in files
-        ],
+        files=[manifests.ResultFile(f["file"], f["role"], f["sha256"], f["size"], f["rows"], f["how"]) for f in files],
         created=datetime.now(UTC),
         version=version("keymill"),
     )

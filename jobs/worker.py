@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import socket
@@ -31,6 +32,8 @@ def serve(app: App, ended: threading.Event) -> None:
     worker = dramatiq.Worker(connected, worker_threads=1, worker_timeout=IDLE_POLL_MS)
     heartbeat.start()
     worker.start()
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: later collections need not look at it
     log.info("worker started", worker=heartbeat.name)
     ended.wait()
     log.info("worker ends after the chunk in hand")

@@ -42,10 +42,9 @@ _LONGEST_LINK_SECONDS = 7 * 24 * 3600
 _NOT_FOUND = {"404", "NoSuchKey", "NotFound"}
 
 
-def _client(attempts: int, connect_seconds: float, read_seconds: float) -> S3Client:
+def _client(session: boto3.session.Session, attempts: int, connect_seconds: float, read_seconds: float) -> S3Client:
     """A client that gives up early: the caller tries again later, and a worker must not hang on a dead store."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    session = boto3.session.Session()
     return session.client(
         "s3",
         endpoint_url=endpoint,
@@ -86,8 +85,9 @@ class S3Store:
         if sse_key:
             self._encryption["SSEKMSKeyId"] = sse_key
         with _outages():
-            self._s3 = _client(ATTEMPTS, CONNECT_SECONDS, READ_SECONDS)
-            self._hasty = _client(1, CLEARING_SECONDS, CLEARING_SECONDS)  # for clearing up after a failure
+            session = boto3.session.Session()
+            self._s3 = _client(session, ATTEMPTS, CONNECT_SECONDS, READ_SECONDS)
+            self._hasty = _client(session, 1, CLEARING_SECONDS, CLEARING_SECONDS)  # for clearing up after a failure
 
     def put(
         self,

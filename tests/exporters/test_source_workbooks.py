@@ -8,13 +8,14 @@ import subprocess
 import sys
 import zipfile
 from datetime import date, datetime
+from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import openpyxl
 import pytest
-import xlsxwriter
 from openpyxl.comments import Comment
 from openpyxl.styles import Font, PatternFill
 from openpyxl.utils import get_column_letter
@@ -25,6 +26,7 @@ from config import children
 from exporters.results import OUTCOME_TITLES, outcome_cells
 from exporters.source_workbooks import CannotMark, add_outcomes
 
+xlsxwriter: Any = import_module("xlsxwriter")  # it has no types
 TITLES = OUTCOME_TITLES["en"]
 ISSUED = outcome_cells(
     "issued", None, "en", license_number="KML-1", key="=k", sku="EDGE", quantity=1, valid_until=date(2027, 1, 2)
@@ -148,7 +150,7 @@ def test_column_entries_never_overlap(source: Path, tmp_path: Path, stored: tupl
         (int(column.get("min", 0)), int(column.get("max", 0)), float(column.get("width", 0)))
         for column in ElementTree.fromstring(xml).iter("{http://schemas.openxmlformats.org/spreadsheetml/2006/main}col")
     ]
-    assert all(before[1] < after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(spans))
     assert [width for low, high, width in spans if low <= 3 <= high] == [22]
     if last > 9:
         assert [width for low, high, width in spans if low <= 12 <= high] == [7]

@@ -6,8 +6,8 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
-import boto3
 import pytest
 
 from storage.objects import ObjectStore, open_store
@@ -25,9 +25,8 @@ def open_on_server(monkeypatch: pytest.MonkeyPatch) -> OpenStore:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         bucket = f"keymill-{secrets.token_hex(6)}"
-        client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
-        client.create_bucket(Bucket=bucket)
-        client.close()
+        with urlopen(Request(f"{url}/{bucket}", method="PUT"), timeout=10):  # the server asks for no signature
+            pass
         return open_store(f"s3://{bucket}/deep/prefix", **options)
 
     return open_it

@@ -1,0 +1,206 @@
+"""The books, checked when everything has ended: from the database and from the files, against each other."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from python_calamine import CalamineWorkbook
+
+from config.wiring import App
+from jobs import keys
+from models.database import fetch
+from signing.key_sets import parse_key_set
+from signing.verification import verify
+from tests.crash.files import Upload
+
+Answers = dict[int, list[str]]  # the code of every row by the number of its file
+OUTCOME_COLUMNS = 7
+
+# Each finds what must not be there.
+NOTHING = {
+    "chunks that were set aside": "SELECT id, stage, reason FROM chunks WHERE state = 'parked'",
+    "chunks that nobody finished": "SELECT id, stage, state FROM chunks WHERE state IN ('waiting', 'leased')",
+    "batches that are not done": "SELECT id, state, reason FROM batches WHERE state <> 'done'",
+    "rows without an outcome": "SELECT r.batch_id, r.ordinal FROM rows r LEFT JOIN outcomes o USING (batch_id, ordinal)"
+    " WHERE o.code IS NULL",
+    "outcomes without a row": "SELECT o.batch_id, o.ordinal FROM outcomes o LEFT JOIN rows r USING (batch_id, ordinal)"
+    " WHERE r.cells IS NULL",
+    "batches with other rows than they say": "SELECT b.id, b.row_count FROM batches b"
+    " WHERE b.row_count <> (SELECT count(*) FROM rows r WHERE r.batch_id = b.id)",
+    "redeemed vouchers without exactly one license": "SELECT v.id, count(l.number) FROM vouchers v"
+    " LEFT JOIN licenses l ON l.voucher_id = v.id WHERE v.state = 'redeemed' GROUP BY v.id HAVING count(l.number) <> 1",
+    "licenses whose voucher is not redeemed": "SELECT l.number FROM licenses l LEFT JOIN vouchers v"
+    " ON v.id = l.voucher_id WHERE v.state IS DISTINCT FROM 'redeemed'",
+    "licenses without the row that was answered with them": "SELECT l.number FROM licenses l LEFT JOIN outcomes o"
+    " ON o.batch_id = l.batch_id AND o.ordinal = l.ordinal WHERE o.license_number IS DISTINCT FROM l.number"
+    " OR o.code <> 'issued'",
+    "rows that issued a license that is not theirs": "SELECT o.batch_id, o.ordinal FROM outcomes o LEFT JOIN licenses l"
+    " ON l.number = o.license_number WHERE (o.code = 'issued' AND (l.batch_id, l.ordinal)"
+    " IS DISTINCT FROM (o.batch_id, o.ordinal)) OR (o.code = 'already_issued' AND l.number IS NULL)",
+    "orders without exactly the codes that were ordered": "SELECT o.id, o.count, o.minted, count(v.id)"
+    " FROM mint_orders o LEFT JOIN vouchers v ON v.order_id = o.id GROUP BY o.id"
+    " HAVING o.count <> o.minted OR o.count <> count(v.id)",
+    "rows that minted without an order of their own": "SELECT o.batch_id, o.ordinal FROM outcomes o LEFT JOIN"
+    " mint_orders m ON m.batch_id = o.batch_id AND m.ordinal = o.ordinal"
+    " WHERE o.code = 'minted' AND (m.id IS NULL OR o.order_id IS DISTINCT FROM m.id)",
+}
+
+
+class Books:
+    """What an installation holds after a run, and what is wrong with it."""
+
+    def __init__(self, app: App, sent: dict[int, int], uploads: list[Upload]) -> None:
+        self.app = app
+        self.sent = {upload.number: (upload, sent[upload.number]) for upload in uploads if upload.number in sent}
+        self.counts: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self._key_set = parse_key_set(keys.public_key_set(app.engine))
+        self._issued: Counter[str] = Counter()
+
+    def check(self, step: Callable[[], None] = lambda: None) -> list[str]:
+        """Everything that is wrong, as sentences. ``step`` is called after each file."""
+        with self.app.engine.connect() as connection:
+            for what, query in NOTHING.items():
+                found = fetch(connection, query + " LIMIT 3", {})
+                self._expect(not found, f"{what}: {found}")
+        for upload, batch_id in self.sent.values():
+            self._check_files(upload, batch_id)
+            step()
+        twice = [number for number, times in self._issued.items() if times > 1]
+        self._expect(not twice, f"issued more than once: {twice[:3]}")
+        with self.app.engine.connect() as connection:
+            ((licenses,),) = fetch(connection, "SELECT count(*) FROM licenses", {})
+        self._expect(licenses == len(self._issued), f"{licenses} licenses, {len(self._issued)} issued in the files")
+        self.counts["licenses"] = licenses
+        return self.wrong
+
+    def answers(self) -> Answers:
+        """The code of every row of every file."""
+        found: Answers = {}
+        with self.app.engine.connect() as connection:
+            for number, (_, batch_id) in self.sent.items():
+                query = "SELECT code FROM outcomes WHERE batch_id = %(b)s ORDER BY ordinal"
+                found[number] = [row[0] for row in fetch(connection, query, {"b": batch_id})]
+        return found
+
+    def _expect(self, holds: bool, what: str) -> None:
+        self.counts["checks"] += 1
+        if not holds:
+            self.wrong.append(what)
+
+    def _check_files(self, upload: Upload, batch_id: int) -> None:
+        with self.app.engine.connect() as connection:
+            ((results,),) = fetch(connection, "SELECT results FROM batches WHERE id = %(b)s", {"b": batch_id})
+            query = "SELECT code, count(*) FROM outcomes WHERE batch_id = %(b)s GROUP BY code"
+            codes = dict(fetch(connection, query, {"b": batch_id}))
+        files = {file["role"]: file for file in (results or {}).get("files", ())}
+        stored = {role: self._fetch(upload, file) for role, file in files.items()}
+        if not {"result", "manifest"} <= set(stored):
+            self._expect(False, f"{upload.name}: the results are {sorted(stored)}")
+            return
+        self._check_manifest(upload, json.loads(stored["manifest"]), files, codes)
+        answers = list(self._stored_answers(batch_id))
+        self._check_table(upload, _table(files["result"]["file"], stored["result"]), answers)
+        bad = sum(upload_code not in ("issued", "already_issued", "minted", "already_minted") for upload_code in
+                  (answer[0] for answer in answers))  # fmt: skip
+        listed = len(_table(files["rejected"]["file"], stored["rejected"])) - 1 if "rejected" in files else 0
+        self._expect(listed == bad, f"{upload.name}: {listed} rows in the rejected file, {bad} were")
+        if upload.kind == "mint-vouchers":
+            self._check_codes(upload, batch_id, stored.get("codes", b""))
+
+    def _fetch(self, upload: Upload, file: dict[str, Any]) -> bytes:
+        self.counts["files"] += 1
+        try:
+            content = b"".join(self.app.store.get(file["name"]))
+        except Exception as error:
+            self._expect(False, f"{upload.name}: {file['name']} cannot be fetched: {error}")
+            return b""
+        is_whole = (len(content), hashlib.sha256(content).hexdigest()) == (file["size"], file["sha256"])
+        self._expect(is_whole, f"{upload.name}: {file['name']} is not what was stored")
+        return content
+
+    def _check_manifest(
+        self, upload: Upload, manifest: dict[str, Any], files: dict[str, Any], codes: dict[str, int]
+    ) -> None:
+        told = {file["what"]: (file["size"], file["sha256"]) for file in manifest["files"]}
+        held = {role: (file["size"], file["sha256"]) for role, file in files.items() if role != "manifest"}
+        self._expect(told == held, f"{upload.name}: the manifest tells of other files than are stored")
+        counted = manifest["codes"] == codes and manifest["rows"] == len(upload.rows) == sum(codes.values())
+        self._expect(counted, f"{upload.name}: the manifest counts {manifest['codes']}, the database {codes}")
+
+    def _stored_answers(self, batch_id: int) -> Iterator[tuple[Any, ...]]:
+        with self.app.engine.connect() as connection:
+            yield from fetch(
+                connection,
+                "SELECT o.code, l.number, l.key, v.code FROM outcomes o LEFT JOIN licenses l"
+                " ON l.number = o.license_number LEFT JOIN vouchers v ON v.id = l.voucher_id"
+                " WHERE o.batch_id = %(b)s ORDER BY o.ordinal",
+                {"b": batch_id},
+            )
+
+    def _check_table(self, upload: Upload, table: list[list[str]], answers: list[tuple[Any, ...]]) -> None:
+        """Every row as it was sent, with its own answer, and a key that is valid and made for this voucher."""
+        width, now = len(upload.header), time.time()
+        originals = [tuple(line[:width]) for line in table[1:]]
+        self._expect(originals == [tuple(row) for row in upload.rows], f"{upload.name}: the rows came back changed")
+        told = [tuple(line[width:][index] for index in (0, 2, 3)) for line in table[1:]]
+        stored = [(code, number or "", key or "") for code, number, key, _ in answers]
+        self._expect(told == stored, f"{upload.name}: the result file tells other answers than the database")
+        for row, (code, number, key, voucher) in zip(upload.rows, answers, strict=False):
+            self.counts["rows"] += 1
+            if key is None:
+                continue
+            verdict = verify(key, self._key_set, now=now)
+            self._expect(verdict.valid, f"{upload.name}: the key of {number} is {verdict.code}")
+            self._expect(verdict.claims.get("jti") == number, f"{upload.name}: the key of {number} names another license")
+            self._expect(_bare(row[0]) == _bare(voucher), f"{upload.name}: {row[0]} got the license of {voucher}")
+            self._issued[number] += code == "issued"
+
+    def _check_codes(self, upload: Upload, batch_id: int, content: bytes) -> None:
+        listed = [line[0] for line in _table("codes.csv", content)[1:]]
+        with self.app.engine.connect() as connection:
+            query = (
+                "SELECT code FROM vouchers WHERE order_id IN"
+                " (SELECT order_id FROM outcomes WHERE batch_id = %(b)s AND order_id IS NOT NULL)"
+            )
+            minted = [row[0] for row in fetch(connection, query, {"b": batch_id})]
+        self.counts["codes"] += len(listed)
+        self._expect(sorted(listed) == sorted(minted), f"{upload.name}: {len(listed)} codes listed, {len(minted)} minted")
+
+
+def differences(answers: Answers, undisturbed: Answers, uploads: list[Upload]) -> list[str]:
+    """Where a run's answers are not those of the uninterrupted run, row for row."""
+    found = []
+    for number, codes in answers.items():
+        other = undisturbed.get(number, [])
+        if codes != other:
+            pairs = enumerate(zip(codes, other, strict=False), 1)
+            first = next(((row, pair) for row, pair in pairs if pair[0] != pair[1]), (0, (len(codes), len(other))))
+            found.append(f"file {number} ({uploads[number].name}) row {first[0]}: {first[1][0]}, undisturbed {first[1][1]}")
+    return found
+
+
+def _bare(code: str | None) -> str:
+    return re.sub("[^A-Z0-9]", "", (code or "").upper())
+
+
+def _table(name: str, content: bytes) -> list[list[str]]:
+    """The cells of a CSV or XLSX file as texts."""
+    if not name.endswith(".xlsx"):
+        text = content.decode("utf-8-sig")
+        return list(csv.reader(io.StringIO(text), delimiter=";" if ";" in text.split("\n", 1)[0] else ","))
+    with tempfile.NamedTemporaryFile(suffix=".xlsx") as file:
+        file.write(content)
+        file.flush()
+        rows = CalamineWorkbook.from_path(Path(file.name)).get_sheet_by_index(0).to_python(skip_empty_area=False)
+    return [[str(cell) for cell in row] for row in rows]

@@ -1,0 +1,73 @@
+"""A worker or scheduler with a bug planted in it, to see that the harness finds bugs.
+
+``python -m tests.crash.planted BUG worker`` runs ``keymill worker`` after the bug was put in from outside.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from jobs import sweep
+from models import leases, rows
+from models.database import raw, run
+
+
+def _unfenced() -> None:
+    """A worker that lost its lease commits all the same, and its session is left alone."""
+
+    def settle(connection: Any, chunk: Any, settings: str, result: Any, **parameters: Any) -> None:
+        state = "" if "state" in settings else ", state = 'leased'"
+        run(
+            connection,
+            f"UPDATE chunks SET {settings}{state}, result = '{{}}' WHERE id = %(id)s",
+            parameters | {"id": chunk.id},
+        )
+
+    leases._settle = settle
+    leases.still_held = lambda connection, chunk: None
+    leases.end_session = lambda connection, session: None
+
+
+def _torn() -> None:
+    """Licenses are committed before the outcomes that tell of them, and a moment goes by in between."""
+    whole = rows.add_outcomes
+
+    def add_outcomes(connection: Any, lines: Iterable[str]) -> None:
+        raw(connection).commit()
+        time.sleep(0.3)
+        whole(connection, lines)
+
+    rows.add_outcomes = add_outcomes
+
+
+def _never_released() -> None:
+    """The lease of a dead worker is never given back."""
+    leases.release_expired = lambda connection: []
+
+
+def _trusting() -> None:
+    """The broker is trusted with its messages: nobody calls again."""
+    sweep.call_workers = lambda app: None
+
+
+BUGS: dict[str, Callable[[], None]] = {
+    "unfenced": _unfenced,
+    "torn": _torn,
+    "never-released": _never_released,
+    "trusting": _trusting,
+}
+
+
+def main(bug: str, command: list[str]) -> None:
+    """Plant a bug, then be the command."""
+    BUGS[bug]()
+    from cli.main import app
+
+    app(command)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

@@ -1,0 +1,238 @@
+"""The crash run: batches run while processes are killed and servers vanish; then the books are checked.
+
+    python -m tests.crash.run [--faults N] [--batches B] [--rows R] [--seed S] [--plant BUG] [--json]
+
+The sequence of files, faults and waits comes from the seed; whom a fault meets, and when a file is done, is up to the
+machine. No chunk's holder is killed at its second attempt or later (a chunk is parked after the third by design).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from models.database import connect
+from tests.crash.books import Answers, Books, differences
+from tests.crash.faults import DECK, Faults, committed
+from tests.crash.files import Plan, Upload, draw
+from tests.crash.installations import Installation, installed, wait_for_workers
+from tests.crash.planted import BUGS
+from tests.crash.sending import Sender
+from tests.crash.watching import Watcher
+
+WORKERS = 3
+CHUNK_ROWS = 200
+LEASE_SECONDS, HEARTBEAT_SECONDS, SWEEP_SECONDS = 3.0, 0.5, 0.5
+LONGEST_WAIT_SECONDS = 1.6  # before a fault
+
+
+@dataclass
+class Report:
+    """What came of a run."""
+
+    seed: int
+    faults: dict[str, int] = field(default_factory=dict)
+    passed_over: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    codes: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run, print, and say by the exit code whether the books were right."""
+    asked = _arguments().parse_args(arguments)
+    seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
+    batches = asked.batches or max(8, asked.faults)
+    again = f"python -m tests.crash.run --faults {asked.faults} --batches {batches} --rows {asked.rows} --seed {seed}"
+    console = Console(stderr=True)
+    console.print(f"Seed {seed}. The same run again: {again}", highlight=False, soft_wrap=True)
+    home = Path(tempfile.mkdtemp(prefix="keymill-crash-"))
+    home.chmod(0o755)
+    plan = draw(seed, batches, asked.rows)
+    with _bar(console, asked.json) as bar:
+        report = run(plan, seed, asked.faults, home, bar, bug=asked.plant, patience=asked.patience)
+    if asked.json:
+        print(json.dumps(vars(report)))
+    else:
+        _print(console, report)
+    if report.wrong:
+        console.print(f"[red]Wrong.[/] Logs and data: {home}\nThe same run again: {again}", highlight=False)
+        return 1
+    shutil.rmtree(home)
+    return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.crash.run", description=__doc__.splitlines()[0])
+    parser.add_argument("--faults", type=int, default=200)
+    parser.add_argument("--batches", type=int, help="files; default: as many as faults")
+    parser.add_argument("--rows", type=int, default=1500, help="rows of a file")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--plant", choices=sorted(BUGS), default="", help="run with a bug, to see it found")
+    parser.add_argument("--patience", type=float, default=90, help="seconds without progress that mean a standstill")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+@contextmanager
+def _bar(console: Console, quiet: bool) -> Iterator[Progress]:
+    columns = (TextColumn("{task.description:22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=quiet) as bar:
+        yield bar
+
+
+def run(
+    plan: Plan, seed: int, faults: int, home: Path, bar: Progress, *, bug: str = "", patience: float = 90
+) -> Report:
+    """The disturbed run, its books, and the same files once more undisturbed."""
+    report = Report(seed)
+    answers = _disturbed(plan, report, faults, home, bar, bug, patience)
+    if answers is not None:
+        undisturbed = _undisturbed(plan, report, home, bar, patience)
+        report.wrong += differences(answers, undisturbed, plan.uploads)
+    return report
+
+
+def _disturbed(
+    plan: Plan, report: Report, count: int, home: Path, bar: Progress, bug: str, patience: float
+) -> Answers | None:
+    start = time.monotonic()
+    settings: dict[str, Any] = {
+        "chunk_rows": CHUNK_ROWS,
+        "lease_seconds": LEASE_SECONDS,
+        "heartbeat_seconds": HEARTBEAT_SECONDS,
+        "sweep_seconds": SWEEP_SECONDS,
+        "outage_wait_seconds": 0.5,
+    }
+    with installed(home / "disturbed", plan.stock, processes=WORKERS, on_s3=True, bug=bug, **settings) as site:
+        wait_for_workers(site.app, WORKERS)
+        report.seconds["ready"] = round(time.monotonic() - start, 1)
+        sent = _storm(plan, report, count, site, home, bar, patience)
+        report.seconds["disturbed"] = round(time.monotonic() - start, 1)
+        if sent is None:
+            return None
+        books = Books(site.app, sent, plan.uploads)
+        task = bar.add_task("books", total=len(plan.uploads))
+        report.wrong += books.check(lambda: bar.advance(task))
+        report.counts |= books.counts
+        answers = books.answers()
+    for codes in answers.values():
+        for code in codes:
+            report.codes[code] = report.codes.get(code, 0) + 1
+    report.seconds["checked"] = round(time.monotonic() - start, 1)
+    return answers
+
+
+def _storm(
+    plan: Plan, report: Report, count: int, site: Installation, home: Path, bar: Progress, patience: float
+) -> dict[int, int] | None:
+    """Faults while files are sent and readers look; the batch of each file, or None for a standstill."""
+    faults = Faults(site, LEASE_SECONDS)
+    task = bar.add_task("faults", total=count)
+    paced = len(plan.uploads) / max(1, count)
+    sender = Sender(site.app, plan.uploads, home, lambda: 3 + int(paced * sum(faults.applied.values())))
+    readers = connect(site.app.settings.database_url, pool_size=2)
+    watcher = Watcher(readers, len(plan.stock))
+    watcher.start()
+    sender.start()
+    sender.first_done.wait(patience)
+    for name, rng in _sequence(report.seed, count, faults):
+        time.sleep(rng.uniform(0.1, LONGEST_WAIT_SECONDS))
+        if sender.error or watcher.error or watcher.wrong:
+            break
+        faults.strike(name, rng)
+        bar.update(task, completed=sum(faults.applied.values()))
+    faults.calm()
+    ended = _wait(sender, patience, report, bar)
+    watcher.stopped.set()
+    watcher.join()
+    readers.dispose()
+    report.faults, report.passed_over = faults.applied, faults.passed_over
+    report.counts |= {"looks": watcher.looks, "frozen and overtaken": len(faults.doomed)}
+    report.wrong += watcher.wrong + committed(site, faults.doomed)
+    report.wrong += [f"{error!r}" for error in (sender.error, watcher.error) if error]
+    return sender.batches if ended else None
+
+
+def _sequence(seed: int, count: int, faults: Faults) -> Iterator[tuple[str, random.Random]]:
+    """The faults of a seed; one that met nobody is tried again a little later."""
+    rng = random.Random(f"faults {seed}")
+    waiting: list[str] = []
+    number = 0
+    while sum(faults.applied.values()) < count:
+        if len(waiting) < 4:
+            deck = [name for name, times in DECK.items() for _ in range(times)]
+            rng.shuffle(deck)
+            waiting += deck
+        name = waiting.pop(0)
+        number += 1
+        before = faults.applied[name]
+        yield name, random.Random(f"fault {seed} {number}")
+        if faults.applied[name] == before and number < 4 * count:
+            waiting.insert(2, name)
+
+
+def _wait(sender: Sender, patience: float, report: Report, bar: Progress) -> bool:
+    """Wait until every batch of a sender is final; false when nothing happens for long."""
+    task = bar.add_task("files", total=len(sender.uploads))
+    seen, since = None, time.monotonic()
+    while not sender.ended.wait(0.2):
+        now = sender.signs_of_life()
+        if now != seen:
+            seen, since = now, time.monotonic()
+        elif time.monotonic() - since > patience:
+            report.wrong.append(f"nothing happened for {patience:.0f} seconds: {sender.states_now()}")
+            sender.stopped.set()
+            return False
+        bar.update(task, completed=len(sender.batches) - sender.unfinished)
+    bar.update(task, completed=len(sender.batches) - sender.unfinished)
+    return sender.error is None
+
+
+def _undisturbed(plan: Plan, report: Report, home: Path, bar: Progress, patience: float) -> Answers:
+    """The same files with large chunks, a folder for a store, and nobody killed."""
+    start = time.monotonic()
+    with installed(home / "undisturbed", plan.stock, processes=2, on_s3=False) as site:
+        sender = Sender(site.app, plan.uploads, home, lambda: len(plan.uploads))
+        sender.start()
+        if not _wait(sender, patience, report, bar):
+            report.wrong.append(f"the undisturbed run did not end: {sender.error!r}")
+        answers = Books(site.app, sender.batches, plan.uploads).answers()
+    report.seconds["undisturbed"] = round(time.monotonic() - start, 1)
+    return answers
+
+
+def _print(console: Console, report: Report) -> None:
+    table = Table("Fault", "Done", "Met nobody")
+    for name, done in report.faults.items():
+        table.add_row(name, str(done), str(report.passed_over[name]))
+    console.print(table)
+    table = Table("Checked", "Number")
+    for name, number in (report.counts | report.codes).items():
+        table.add_row(name, f"{number:,}")
+    console.print(table)
+    console.print("Seconds: " + ", ".join(f"{name} {seconds}" for name, seconds in report.seconds.items()))
+    for sentence in report.wrong[:30]:
+        console.print(f"[red]- {sentence}[/]", highlight=False)
+    if not report.wrong:
+        console.print("[green]The books are right.[/]")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
