@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from python_calamine import (
-    CalamineError,
-    CalamineWorkbook,
-    PasswordError,
-    SheetTypeEnum,
-    SheetVisibleEnum,
-    load_workbook,
-)
+from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum, load_workbook
 
 from importers.contracts import Limits, RawRow, SecondLook, Sheet, Source, Wanted
-from importers.refusals import UnreadableFile, refusal
+from importers.library_errors import refusing
 
 
 class WholeSheet:
@@ -27,35 +20,24 @@ class WholeSheet:
 
     def rows(self) -> Iterator[RawRow]:
         """Every row from the first on."""
-        try:
+        with refusing():
             sheet = self._workbook.get_sheet_by_name(self.name)
             self._merged = sheet.merged_cell_ranges or []
             first_row, first_column = sheet.start or (0, 0)
-            for _ in range(first_row):
-                yield []
-            for row in sheet.to_python():
-                yield [""] * first_column + row
-        except (CalamineError, OSError) as error:
-            raise broken(error) from error
+            rows = sheet.to_python()
+        yield from ([] for _ in range(first_row))
+        for row in rows:
+            yield [""] * first_column + row if first_column else row
 
     def second_look(self) -> SecondLook:
         """Merged cells."""
         return SecondLook(merged=[(*first, *last) for first, last in self._merged])
 
 
-def broken(error: Exception) -> UnreadableFile:
-    """The refusal of a workbook that the library cannot read."""
-    if isinstance(error, PasswordError):
-        return refusal("encrypted")
-    return refusal("corrupt", detail=" ".join(str(error).split())[:100])
-
-
 def open_whole(path: Path, _wanted: Wanted, _limits: Limits) -> Source:
     """The sheets of a workbook. Raises :class:`UnreadableFile`."""
-    try:
+    with refusing():
         workbook = load_workbook(str(path))
-    except (CalamineError, OSError) as error:
-        raise broken(error) from error
     sheets: list[Sheet] = [
         WholeSheet(workbook, sheet.name, sheet.visible != SheetVisibleEnum.Visible)
         for sheet in workbook.sheets_metadata

@@ -9,18 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from xml.etree import ElementTree
 
-from python_calamine_plus import (
-    CalamineError,
-    CalamineWorkbook,
-    PasswordError,
-    SheetTypeEnum,
-    SheetVisibleEnum,
-    load_workbook,
-)
+from python_calamine_plus import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum, load_workbook
 
 from importers import sheet_xml, zip_directory
 from importers.contracts import Limits, RawRow, SecondLook, Sheet, Source, Wanted
-from importers.refusals import UnreadableFile, refusal
+from importers.library_errors import refusing
+from importers.refusals import refusal
 
 _MOST_BYTES_OF_A_LIST = 4_000_000  # of sheets; a workbook of a thousand sheets has 100 kB
 
@@ -45,27 +39,16 @@ class XlsxSheet:
     def rows(self) -> Iterator[RawRow]:
         """Every row from the first on; after the second look, which refuses traps."""
         last_column = self._limits.columns - 1 if self.second_look().is_too_wide else None
-        try:
+        with refusing():
             yield from self._workbook.stream_sheet_by_name(self.name, max_col=last_column)
-        except (CalamineError, OSError) as error:
-            raise broken(error) from error
-
-
-def broken(error: Exception) -> UnreadableFile:
-    """The refusal of a workbook that the library cannot read."""
-    if isinstance(error, PasswordError):
-        return refusal("encrypted")
-    return refusal("corrupt", detail=" ".join(str(error).split())[:100])
 
 
 def open_xlsx(path: Path, _wanted: Wanted, limits: Limits) -> Source:
     """The worksheets of a workbook. Raises :class:`UnreadableFile`."""
     parts = zip_directory.check(path, limits)
     parts_of_sheets = _sheet_parts(path, parts)
-    try:
+    with refusing():
         workbook = load_workbook(str(path))
-    except (CalamineError, OSError) as error:
-        raise broken(error) from error
     sheets: list[Sheet] = [
         XlsxSheet(
             workbook, path, parts_of_sheets[sheet.name], limits, sheet.name, sheet.visible != SheetVisibleEnum.Visible

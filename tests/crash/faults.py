@@ -95,8 +95,8 @@ class Faults:
         timer.start()
         self.going_on.append(timer)
 
-    def _stopped_in_a_chunk(self, rng: random.Random) -> tuple[int, Held] | None:
-        """A worker, stopped while it holds a chunk that may fail once more."""
+    def _stopped_in_a_chunk(self, rng: random.Random, *, writing: bool = False) -> tuple[int, Held] | None:
+        """A worker, stopped while it holds a chunk that may fail once more (and has written something of it)."""
         deadline = time.monotonic() + TRY_SECONDS
         while time.monotonic() < deadline:
             pids = [pid for pid in self.site.processes.pids("worker") if pid not in self.frozen]
@@ -105,7 +105,7 @@ class Faults:
                     continue
                 time.sleep(0.02)  # what it had sent arrives
                 held = self.held_by(pid)
-                if held is not None and held.attempts < MOST_ATTEMPTS:
+                if held is not None and held.attempts < MOST_ATTEMPTS and (not writing or self._transaction_of(held)):
                     return pid, held
                 _send(pid, signal.SIGCONT)
             time.sleep(0.03)
@@ -165,8 +165,8 @@ class Faults:
         return True
 
     def _freeze(self, rng: random.Random) -> bool:
-        """Stop a worker for longer than its lease; then it goes on, and must not commit."""
-        found = self._stopped_in_a_chunk(rng)
+        """Stop a worker for longer than its lease; then it goes on, and must not commit what it had written."""
+        found = self._stopped_in_a_chunk(rng, writing=True)
         if found is None:
             return False
         pid, held = found
@@ -187,7 +187,6 @@ class Faults:
 
     def _thaw(self, pid: int, held: Held, transaction: int | None) -> None:
         lost = self._is_lost(held)
-        print("THAW", held, transaction, lost)
         if lost and transaction is not None:
             self.doomed.append((transaction, held.chunk))
         _send(pid, signal.SIGCONT)

@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run, print, and say by the exit code whether the books were right."""
     asked = _arguments().parse_args(arguments)
     seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
-    batches = asked.batches or max(8, asked.faults)
+    batches = asked.batches or max(8, asked.faults * 3 // 2)
     again = f"python -m tests.crash.run --faults {asked.faults} --batches {batches} --rows {asked.rows} --seed {seed}"
     console = Console(stderr=True)
     console.print(f"Seed {seed}. The same run again: {again}", highlight=False, soft_wrap=True)
@@ -81,8 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.run", description=__doc__.splitlines()[0])
     parser.add_argument("--faults", type=int, default=200)
-    parser.add_argument("--batches", type=int, help="files; default: as many as faults")
-    parser.add_argument("--rows", type=int, default=1500, help="rows of a file")
+    parser.add_argument("--batches", type=int, help="files; default: three for two faults")
+    parser.add_argument("--rows", type=int, default=1000, help="rows of a file")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--plant", choices=sorted(BUGS), default="", help="run with a bug, to see it found")
     parser.add_argument("--patience", type=float, default=90, help="seconds without progress that mean a standstill")
@@ -159,7 +159,8 @@ def _storm(
         faults.strike(name, rng)
         bar.update(task, completed=sum(faults.applied.values()))
     faults.calm()
-    ended = _wait(sender, patience, report, bar)
+    ended = not watcher.wrong and _wait(sender, patience, report, bar)
+    sender.stopped.set()
     watcher.stopped.set()
     watcher.join()
     readers.dispose()
