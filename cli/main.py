@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import keys, template, verify
+from cli import keys, serving, template, verify
 from cli.output import Commands
 
 app = typer.Typer(
@@ -20,3 +20,10 @@ app = typer.Typer(
 app.command("verify")(verify.verify)
 app.command("template")(template.template)
 app.add_typer(keys.app, name="keys")
+app.command("migrate")(serving.migrate)
+app.command("worker")(serving.worker)
+app.command("scheduler")(serving.scheduler)
+app.command("up")(serving.up)
+
+if __name__ == "__main__":
+    app()

@@ -131,7 +131,7 @@ def _commands_under(command: Any, name: str) -> Iterable[str]:
 
 def _parameter_of(parameter: Any) -> tuple[str, str]:
     if parameter.param_type_name == "argument":
-        return f"`{parameter.human_readable_name}`", getattr(parameter, "help", None) or ""
+        return f"`{(parameter.metavar or parameter.name).upper()}`", getattr(parameter, "help", None) or ""
     return ", ".join(f"`{option}`" for option in [*parameter.opts, *parameter.secondary_opts]), parameter.help or ""
 
 

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from licensing.field_catalogue import FIELDS
 from licensing.fields import Field
 
+BLANK_ROWS_TOLERATED = 100_000  # between two rows; beyond that it is a cell in the far corner
+
 RawCell = str | int | float | bool | date | datetime | time | timedelta  # blank is ""
 RawRow = list[Any]  # of RawCell; Any spares the hot path a million casts
 

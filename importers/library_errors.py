@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import python_calamine
 import python_calamine_plus
 
+from importers.contracts import Limits
 from importers.refusals import UnreadableFile, refusal
 
 _ERRORS = (python_calamine.CalamineError, python_calamine_plus.CalamineError, OSError)
@@ -31,4 +32,6 @@ def refusing() -> Iterator[None]:
 def _refusal(error: BaseException) -> UnreadableFile:
     if isinstance(error, _PASSWORDS):
         return refusal("encrypted")
+    if "Cell limit exceeded" in str(error):
+        return refusal("too_many_cells", most=Limits().cells)
     return refusal("corrupt", detail=" ".join(str(error).split())[:_SHOWN_CHARACTERS])

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from importers.contracts import Limits, Source, Wanted
 from importers.delimited import open_delimited
-from importers.workbooks import open_whole
+from importers.workbooks import open_ods, open_xls, open_xlsb
 from importers.xlsx import open_xlsx
 
 READERS: dict[str, Callable[[Path, Wanted, Limits], Source]] = {
     "xlsx": open_xlsx,
     "xlsm": open_xlsx,
-    "xls": open_whole,
-    "xlsb": open_whole,
-    "ods": open_whole,
+    "xls": open_xls,
+    "xlsb": open_xlsb,
+    "ods": open_ods,
     "csv": open_delimited,
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from importers.contracts import Limits, RawRow, Wanted
+from importers.contracts import BLANK_ROWS_TOLERATED, Limits, RawRow, Wanted
 from importers.headers import Header
 from importers.refusals import refusal
 from licensing import parsing
@@ -19,7 +19,6 @@ from licensing.codes import match_key, subject_hash
 
 BLOCK_BYTES = 1 << 19
 FURTHER_LANES = 15
-BLANK_ROWS_TOLERATED = 100_000  # between two rows; more is a cell in the far corner
 _ERRORS = re.compile(
     r"#(N/A|VALUE!|REF!|DIV/0!|NAME\?|NUM!|NULL!|N/D|VALORE!|RIF!|NOME\?|NULLO!|SPILL!|CALC!|GETTING_DATA|FIELD!)|Err:\d{3}"
 )

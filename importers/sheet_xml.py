@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from importers.contracts import Limits, Range, SecondLook
+from importers.contracts import BLANK_ROWS_TOLERATED, Limits, Range, SecondLook
 from importers.refusals import refusal
 from licensing.cells import address
 
@@ -116,6 +116,7 @@ class _Scan:
         self.row, self._formula, self._negative = b"<" + name + b"row", b"</" + name + b"f", name + b"v>-"
         self._found, self._limits = found, limits
         self._has_formulas = False
+        self._last_row = 0
 
     def block(self, text: bytes) -> None:
         """Search a block that ends before a row begins."""
@@ -130,7 +131,28 @@ class _Scan:
                 raise refusal("wrong_string_index", where=_shown_reference(match[1]))
         if self._found.is_too_wide:
             _check_columns(text, self._limits)
-        _check_last_row(text, text.rfind(self.row))
+        self._check_rows(text)
+
+    def _check_rows(self, text: bytes) -> None:
+        """Rows beyond what any sheet has, or far below the others: streamed, they would be a million blank rows."""
+        last = self._row_number(text, text.rfind(self.row))
+        if last - self._last_row > BLANK_ROWS_TOLERATED:
+            start, before = text.find(self.row), self._last_row
+            while start >= 0:
+                number = self._row_number(text, start)
+                if number > _LAST_ROW:
+                    where = {"where": f"Il foglio (riga {number:,})"}
+                    raise refusal("too_many_rows", it=where, where=f"The sheet (row {number:,})", most=_LAST_ROW)
+                cell = _FAR_CELL.search(text, start)
+                if number - before > BLANK_ROWS_TOLERATED and cell and int(cell[2]) == number:
+                    raise refusal("far_cell", where=(cell[1] + cell[2]).decode(), n=number - before - 1)
+                before = max(before, number)
+                start = text.find(self.row, start + 1)
+        self._last_row = max(self._last_row, last)
+
+    def _row_number(self, text: bytes, start: int) -> int:
+        match = _REFERENCE.search(text, start, start + 300) if start >= 0 else None
+        return int(match[2]) if match else 0
 
     def tail(self, text: bytes) -> None:
         """Search what comes with the last row."""
@@ -157,14 +179,6 @@ def _check_columns(text: bytes, limits: Limits) -> None:
     for match in _FAR_CELL.finditer(text):
         if column_number(match[1]) >= limits.columns:
             raise refusal("too_many_columns", where=(match[1] + match[2]).decode(), most=limits.columns)
-
-
-def _check_last_row(text: bytes, start: int) -> None:
-    """A row number beyond what any spreadsheet has would keep the reader counting for ever."""
-    match = _REFERENCE.search(text, start, start + 300) if start >= 0 else None
-    if match and int(match[2]) > _LAST_ROW:
-        where = {"where": f"Il foglio (riga {int(match[2]):,})"}
-        raise refusal("too_many_rows", it=where, where=f"The sheet (row {int(match[2]):,})", most=_LAST_ROW)
 
 
 def _range(match: re.Match[bytes]) -> Range:

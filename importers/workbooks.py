@@ -9,6 +9,7 @@ from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum, l
 
 from importers.contracts import Limits, RawRow, SecondLook, Sheet, Source, Wanted
 from importers.library_errors import refusing
+from importers.suffixes import named
 
 
 class WholeSheet:
@@ -34,13 +35,27 @@ class WholeSheet:
         return SecondLook(merged=[(*first, *last) for first, last in self._merged])
 
 
-def open_whole(path: Path, _wanted: Wanted, _limits: Limits) -> Source:
-    """The sheets of a workbook. Raises :class:`UnreadableFile`."""
-    with refusing():
-        workbook = load_workbook(str(path))
+def open_xls(path: Path, _wanted: Wanted, _limits: Limits) -> Source:
+    """The sheets of an XLS workbook. Raises :class:`UnreadableFile`."""
+    return _opened(path, "xls")
+
+
+def open_xlsb(path: Path, _wanted: Wanted, _limits: Limits) -> Source:
+    """The sheets of an XLSB workbook. Raises :class:`UnreadableFile`."""
+    return _opened(path, "xlsb")
+
+
+def open_ods(path: Path, _wanted: Wanted, _limits: Limits) -> Source:
+    """The sheets of an ODS workbook. Raises :class:`UnreadableFile`."""
+    return _opened(path, "ods")
+
+
+def _opened(path: Path, format_: str) -> Source:
+    with refusing(), named(path, format_) as link:
+        workbook = load_workbook(link)
     sheets: list[Sheet] = [
         WholeSheet(workbook, sheet.name, sheet.visible != SheetVisibleEnum.Visible)
         for sheet in workbook.sheets_metadata
         if sheet.typ == SheetTypeEnum.WorkSheet
     ]
-    return Source("", sheets)
+    return Source(format_, sheets)

@@ -15,6 +15,7 @@ from importers import sheet_xml, zip_directory
 from importers.contracts import Limits, RawRow, SecondLook, Sheet, Source, Wanted
 from importers.library_errors import refusing
 from importers.refusals import refusal
+from importers.suffixes import named
 
 _MOST_BYTES_OF_A_LIST = 4_000_000  # of sheets; a workbook of a thousand sheets has 100 kB
 
@@ -47,8 +48,8 @@ def open_xlsx(path: Path, _wanted: Wanted, limits: Limits) -> Source:
     """The worksheets of a workbook. Raises :class:`UnreadableFile`."""
     parts = zip_directory.check(path, limits)
     parts_of_sheets = _sheet_parts(path, parts)
-    with refusing():
-        workbook = load_workbook(str(path))
+    with refusing(), named(path, "xlsx") as link:
+        workbook = load_workbook(link)
     sheets: list[Sheet] = [
         XlsxSheet(
             workbook, path, parts_of_sheets[sheet.name], limits, sheet.name, sheet.visible != SheetVisibleEnum.Visible

@@ -28,12 +28,10 @@ from models.batches import Batch
 from models.chunks import Chunk
 from storage.objects import StoreUnavailable
 
-PIECE_ROWS = 20_000
-
 
 def renders_pieces(batch: Batch) -> bool:
     """Whether the result table is rendered by all workers rather than by the one that finishes."""
-    return (batch.row_count or 0) > PIECE_ROWS and not workbooks.gives_source_back(batch)
+    return (batch.row_count or 0) > results.PIECE_ROWS and not workbooks.gives_source_back(batch)
 
 
 def early_piece(
@@ -81,9 +79,9 @@ def missing_ranges(app: App, connection: Connection, batch: Batch) -> list[tuple
     ends.append(((batch.row_count or 0) + 1, 0))
     gaps = [(before[1] + 1, after[0] - 1) for before, after in pairwise(ends) if after[0] - before[1] > 1]
     return [
-        (first, min(first + PIECE_ROWS - 1, last))
+        (first, min(first + results.PIECE_ROWS - 1, last))
         for start, last in gaps
-        for first in range(start, last + 1, PIECE_ROWS)
+        for first in range(start, last + 1, results.PIECE_ROWS)
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import chain
+from itertools import chain, count, islice
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 
 from config.wiring import App
 from exporters import code_lists, license_bundles, manifests
-from exporters.pieces import Head, PieceFacts, PieceFormat
+from exporters.pieces import Head, Line, PieceFacts, PieceFormat
 from exporters.results import OUTCOME_TITLES, REASON_TITLE, format_for
 from jobs import workbooks
+from licensing.field_catalogue import FIELDS
 from licensing.fields import Language
 from licensing.outcomes import CODES
 from models import accounts, licenses, rows, vouchers
@@ -26,6 +27,7 @@ from signing.license_files import license_file
 from signing.tokens import claims_of
 from storage.objects import file_blocks
 
+PIECE_ROWS = 20_000
 MOST_BUNDLED_LICENSES = 10_000  # beyond, license files are bundled on request
 VALUES_ONLY: dict[Language, str] = {
     "en": "Values only, because the workbook has more than 50,000 rows",
@@ -87,44 +89,60 @@ def store_all(place: Place, pieces: Pieces) -> list[dict[str, Any]]:
 
 def _head(place: Place, outcome_titles: tuple[str, ...]) -> Head:
     reading = place.batch.reading or {}
-    titles = tuple(reading["titles"]) if reading["header_row"] else ()
+    titles = tuple(reading["titles"])
+    if not reading["header_row"]:  # a list without a header gets the titles of the columns that were found
+        known = {place_: name for name, place_ in reading["columns"].items()}
+        titles = tuple(
+            FIELDS[known[column]].title[place.language] if column in known else None
+            for column in range(place.batch.width)
+        )
     return Head(titles, outcome_titles, sheet=reading.get("sheet") or "Results")
 
 
 def _result(place: Place, pieces: Pieces) -> dict[str, Any]:
     """The uploaded table with the outcome of every row: the source workbook itself where that can be."""
-    batch, count, how = place.batch, place.batch.row_count or 0, ""
+    batch, total, how = place.batch, place.batch.row_count or 0, ""
     if workbooks.gives_source_back(batch):
         made = workbooks.with_outcomes(place.app, place.connection, batch, place.folder)
         if made.path is not None:
             blocks = file_blocks(made.path)
-            return place.store("result", made.suffix, blocks, count, MEDIA_TYPES[made.suffix], made.how)
+            return place.store("result", made.suffix, blocks, total, MEDIA_TYPES[made.suffix], made.how)
         how = made.how
     elif batch.reading and batch.reading["format"] in workbooks.MARKABLE:
         how = VALUES_ONLY[place.language]
     blocks = place.format.assemble(_head(place, OUTCOME_TITLES[place.language]), list(pieces()), batch.width)
-    return place.store("result", place.format.suffix, blocks, count, place.format.media_type, how)
+    return place.store("result", place.format.suffix, blocks, total, place.format.media_type, how)
 
 
 def _rejected(place: Place, counts: dict[str, int]) -> list[dict[str, Any]]:
     """The rows that got nothing, to mend and send again, their faulty cells marked; no file when there are none."""
-    count = sum(number for code, number in counts.items() if code in workbooks.REJECTED_CODES)
-    if not count:
+    refused = sum(number for code, number in counts.items() if code in workbooks.REJECTED_CODES)
+    if not refused:
         return []
     how = ""
-    if place.format.suffix == ".xlsx" and count <= workbooks.MOST_MARKED_ROWS:
+    if place.format.suffix == ".xlsx" and refused <= workbooks.MOST_MARKED_ROWS:
         made = workbooks.rejected(place.app, place.connection, place.batch, place.folder)
         if made.path is not None:
-            return [place.store("rejected", ".xlsx", file_blocks(made.path), count, MEDIA_TYPES[".xlsx"])]
+            return [place.store("rejected", ".xlsx", file_blocks(made.path), refused, MEDIA_TYPES[".xlsx"])]
         how = made.how
     lines = (
         (orjson.loads(answer.cells), (CODES[answer.code].sentence(place.language, answer.detail or ""),))
         for answer in rows.unsuccessful(place.connection, place.batch.id, workbooks.REJECTED_CODES)
     )
-    piece = place.format.piece(lines, place.batch.width)
-    head = _head(place, (REASON_TITLE[place.language],))
-    blocks = place.format.assemble(head, [(piece.facts, [piece.data])], place.batch.width)
-    return [place.store("rejected", place.format.suffix, blocks, count, place.format.media_type, how)]
+    pieces = list(_spilled(place, lines))
+    blocks = place.format.assemble(_head(place, (REASON_TITLE[place.language],)), pieces, place.batch.width)
+    return [place.store("rejected", place.format.suffix, blocks, refused, place.format.media_type, how)]
+
+
+def _spilled(place: Place, lines: Iterator[Line]) -> Iterator[tuple[PieceFacts, Iterable[bytes]]]:
+    """Pieces of a table that may be long, on disk until they are put together."""
+    for number in count(1):
+        piece = place.format.piece(islice(lines, PIECE_ROWS), place.batch.width)
+        if not piece.rows:
+            return
+        path = place.folder / f"piece-{number}"
+        path.write_bytes(piece.data)
+        yield piece.facts, file_blocks(path)
 
 
 def _codes(place: Place) -> list[dict[str, Any]]:
@@ -139,11 +157,11 @@ def _codes(place: Place) -> list[dict[str, Any]]:
 
 def _licenses(place: Place, counts: dict[str, int]) -> list[dict[str, Any]]:
     """One archive of license files, where they are few enough that somebody may look at them one by one."""
-    count = sum(counts.get(code, 0) for code in LICENSE_CODES)
-    if not 0 < count <= MOST_BUNDLED_LICENSES:
+    found = sum(counts.get(code, 0) for code in LICENSE_CODES)
+    if not 0 < found <= MOST_BUNDLED_LICENSES:
         return []
     blocks = license_bundles.bundle(license_files(place.connection, place.batch.id))
-    return [place.store("licenses", ".zip", blocks, count, license_bundles.MEDIA_TYPE)]
+    return [place.store("licenses", ".zip", blocks, found, license_bundles.MEDIA_TYPE)]
 
 
 def license_files(connection: Connection, batch_id: int) -> Iterator[tuple[str, bytes]]:

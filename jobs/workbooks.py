@@ -65,7 +65,7 @@ def rejected(app: App, connection: Connection, batch: Batch, folder: Path) -> Wo
     reading = batch.reading or {}
     answers = rows.unsuccessful(connection, batch.id, REJECTED_CODES)
     lines = (_rejected_line(answer, language) for answer in answers)
-    request = _request(app, batch, folder, "rejected", lines, needs_source=reading["format"] in MARKABLE)
+    request = _request(app, batch, folder, "rejected", lines, needs_source=gives_source_back(batch))
     request |= {"width": batch.width, "reason_title": REASON_TITLE[language]}
     return _made(app, request | {"titles": reading["titles"] if reading["header_row"] else []}, language)
 

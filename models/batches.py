@@ -232,14 +232,16 @@ def confirm(connection: Connection, batch_id: int) -> None:
 
 
 def earlier_rivals(connection: Connection, batch: Batch, kinds: Sequence[str]) -> list[int]:
-    """Unfinished batches confirmed before this one that name one of its subjects.
+    """Batches confirmed before this one that have not run to their end and name one of its subjects.
 
-    Only batches whose kind has the same subject, and whose account is the same or a vendor's, can compete.
+    One counts from its confirmation on, though its run may not be planned yet: messages come in any order. Only
+    batches whose kind has the same subject, and whose account is the same or a vendor's, can compete.
     """
     rows = fetch(
         connection,
         "SELECT b.id FROM batches b JOIN accounts a ON a.id = b.account_id"
-        " WHERE b.state = 'running' AND b.confirm_order < %(order)s AND b.kind = ANY(%(kinds)s)"
+        " WHERE b.state IN ('reading', 'previewed', 'running') AND b.confirm_order < %(order)s"
+        " AND b.kind = ANY(%(kinds)s)"
         " AND (b.account_id = %(account)s OR a.type = 'vendor'"
         "      OR EXISTS (SELECT FROM accounts own WHERE own.id = %(account)s AND own.type = 'vendor'))"
         " AND EXISTS (SELECT FROM rows mine JOIN rows theirs ON theirs.subject = mine.subject"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Connection, DateTime, Integer, Table, Text, func
@@ -23,8 +23,9 @@ workers = Table(
 
 
 def peak_rss_mb() -> int:
-    """The most memory that this process has held, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    """The most memory that this process has held, in MB (``ru_maxrss`` would count its parent's before the start)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def beat(connection: Connection, name: str, role: str, host: str, pid: int, peak_rss_mb: int) -> None:

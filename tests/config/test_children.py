@@ -30,10 +30,10 @@ def ask(
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
     """After each test there is no child and no zombie, and as many open files as before."""
-    before = os.listdir("/proc/self/fd")
+    before = list(Path("/proc/self/fd").iterdir())
     yield
     assert psutil.Process().children() == []
-    assert len(os.listdir("/proc/self/fd")) <= len(before)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= len(before)
 
 
 def test_blocks_come_whole_and_in_order_before_the_result():

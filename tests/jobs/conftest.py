@@ -104,5 +104,3 @@ def outcome_codes(app: App, batch_id: int) -> list[str]:
 def state(app: App, batch_id: int) -> str:
     """Where a batch stands."""
     return str(status.of_batch(app, batch_id)["state"])
-
-

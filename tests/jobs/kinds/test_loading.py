@@ -18,7 +18,7 @@ def _vendor(submit: Submit, kind: str, text: str, **options: object) -> int:
 
 
 def test_accounts_are_created_updated_and_left_alone(app: App, submit: Submit) -> None:
-    """A new number creates, another cell updates, the same row or a blank cell changes nothing; a type never changes."""
+    """A new number creates, another cell updates, the same row or a blank cell does nothing; a type never changes."""
     first = "account,name,type,country,confirm\nA1,Acme,oem,IT,auto\nD1,Dist,distributor,DE,\nC1,Cust,customer,FR,\n"
     assert outcome_codes(app, _vendor(submit, "load-accounts", first)) == ["created"] * 3
     second = "account,name,type,country,delegates to\nA1,Acme,oem,,\nA1,Acme Inc,oem,,\nC1,Cust,customer,,D1\n"

@@ -37,9 +37,7 @@ def _code_file(app: App, batch_id: int) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text)))[1:]
 
 
-def test_an_order_gives_as_many_codes_as_it_asks_for(
-    app: App, submit: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_order_gives_as_many_codes_as_it_asks_for(app: App, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     """Orders larger than a slice come out complete: each code once, valid, of the right OEM and product."""
     monkeypatch.setattr(running, "EFFECTS_A_SLICE", 70)
     batch_id = order(submit, "OEM,P,150,12,", "OEM,P,1,,", "OEM,P,70,,", "NOBODY,P,5,,")

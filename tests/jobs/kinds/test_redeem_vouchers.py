@@ -10,8 +10,8 @@ import pytest
 from config.wiring import App
 from jobs import control, status
 from jobs.refusals import Refused
-from models.database import copy_line, scalar, transaction
 from models import vouchers
+from models.database import copy_line, scalar, transaction
 from tests.jobs.conftest import account, outcome_codes, product, state
 
 Submit = Callable[..., int]
@@ -33,9 +33,7 @@ def codes(app: App) -> list[str]:
             owner = other if number == 40 else oem
             expires = date(2020, 1, 31) if number == 39 else None
             bound = host if number == 38 else plain
-            vouchers.add(
-                connection, [copy_line(code.replace("-", ""), code, owner, bound, None, None, expires, None)]
-            )
+            vouchers.add(connection, [copy_line(code.replace("-", ""), code, owner, bound, None, None, expires, None)])
     return found
 
 
