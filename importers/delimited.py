@@ -42,13 +42,13 @@ class DelimitedSheet:
             for _ in range(self._skip_lines):
                 next(lines, None)
             reader = csv.reader(lines, delimiter=self._separator)
-            record = 0
+            record, last = 0, list[str]()
             try:
                 for row in reader:
                     record += 1
+                    last, lines.taken = lines.taken, []
                     yield row
-                    lines.taken.clear()
-                _check_last_quote(lines, self._separator)
+                _check_last_quote(last, lines.count, self._separator)
             except csv.Error as error:
                 raise _too_long(lines, self._separator, record + 1, self._limits) from error
             except UnicodeError as error:
@@ -80,10 +80,10 @@ def _open(path: Path, encoding: str) -> TextIOWrapper:
     return path.open(encoding=encoding, errors=errors, newline="")
 
 
-def _check_last_quote(lines: _Lines, separator: str) -> None:
+def _check_last_quote(record: list[str], line_count: int, separator: str) -> None:
     """The last record ran to the end of the file: because it is the last, or because a quote in it is not closed."""
-    if _is_open(lines.taken, separator):
-        raise refusal("quote_not_closed", where=str(lines.count - len(lines.taken) + 1))
+    if _is_open(record, separator):
+        raise refusal("quote_not_closed", where=str(line_count - len(record) + 1))
 
 
 def _is_open(record: list[str], separator: str) -> bool:

@@ -89,11 +89,13 @@ def find(rows: Sequence[tuple[int, RawRow]], wanted: Wanted, sheet: str) -> Head
     """The header among the first rows of a sheet, each with its sheet row; or why there is none."""
     fitting: list[Header] = []
     partial: Header | None = None
+    doubtful: UnreadableFile | None = None
     for sheet_row, row in rows:
         try:
             header = match(row, sheet_row, wanted)
         except UnreadableFile as error:
-            return error
+            doubtful = doubtful or error
+            continue
         if header is None:
             continue
         if not missing(wanted, header.columns):
@@ -101,19 +103,21 @@ def find(rows: Sequence[tuple[int, RawRow]], wanted: Wanted, sheet: str) -> Head
         elif partial is None or len(header.columns) > len(partial.columns):
             partial = header
     if fitting:
-        return _best(fitting, wanted)
+        return _best(fitting)
+    if doubtful is not None:
+        return doubtful
     if partial is not None and (len(partial.columns) > 1 or not _starts_with_code(rows)):
         return _refused("missing_columns", missing(wanted, partial.columns), f"{sheet} {partial.row}".strip())
     return _code_list(rows, wanted) or _refused("no_header", missing(wanted, {}) or list(wanted.fields), sheet)
 
 
-def _best(fitting: list[Header], wanted: Wanted) -> Header | UnreadableFile:
-    """The fitting row that names most fields; a second one that names more than one field too is a second header."""
-    most = max(len(header.columns) for header in fitting)
-    full = [header for header in fitting if len(header.columns) == most or len(header.columns) > 1]
-    if len(full) > 1:
-        return refusal("two_headers", where=", ".join(str(header.row) for header in full))
-    return full[0]
+def _best(fitting: list[Header]) -> Header | UnreadableFile:
+    """The first of the rows that name most fields. Another that names several, or the same one, is a second header."""
+    best = max(fitting, key=lambda header: len(header.columns))
+    rivals = [h for h in fitting if h is best or len(h.columns) > 1 or h.columns == best.columns]
+    if len(rivals) > 1:
+        return refusal("two_headers", where=", ".join(str(header.row) for header in rivals))
+    return best
 
 
 def _starts_with_code(rows: Sequence[tuple[int, RawRow]]) -> bool:

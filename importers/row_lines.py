@@ -81,6 +81,7 @@ class RowLines:
                 b"\\" in packed
                 or b'""' in packed
                 or b'"#' in packed
+                or b"\"'" in packed
                 or b"null" in packed
                 or len(packed) > longest
                 or sheet_row in unreadable

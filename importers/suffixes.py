@@ -1,4 +1,4 @@
-"""A file under a name that tells its format: the spreadsheet libraries go by the name, and say less when it is wrong."""
+"""A file under a name that tells its format: the spreadsheet libraries go by the name, and tell less without."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from config.wiring import App
 from jobs import broker
 from jobs.reading import MOST_ATOMIC_ROWS, too_many_rows
 from jobs.refusals import Refused
-from models import audit, batches, chunks
+from models import accounts, audit, batches, chunks
+from models.accounts import Account
 from models.batches import Batch
 from models.database import transaction
 
@@ -23,6 +24,18 @@ def find(connection: Connection, batch_id: int, *, lock: bool = False) -> Batch:
             f"Non esiste il lotto {batch_id}. Vedere: keymill batches",
         )
     return batch
+
+
+def find_account(connection: Connection, number: str) -> Account:
+    """An account by its number. Raises :class:`Refused`."""
+    account = accounts.by_number(connection, number)
+    if account is None:
+        raise Refused(
+            "unknown_account",
+            f"No account {number} is known. The vendor loads accounts with load-accounts.",
+            f"Nessun account {number} è noto. Il fornitore carica gli account con load-accounts.",
+        )
+    return account
 
 
 def confirm(app: App, batch_id: int, *, actor: str, exact: bool = False) -> None:

@@ -13,12 +13,13 @@ from sqlalchemy import Connection
 
 from config.wiring import App
 from jobs import broker
+from jobs.control import find_account
 from jobs.kind import Kind
 from jobs.kinds.registry import KINDS
 from jobs.reading import source_name
 from jobs.refusals import Refused
 from licensing.fields import Language
-from models import accounts, audit, batches
+from models import audit, batches
 from models.accounts import Account
 from models.database import transaction
 from storage.objects import StoreUnavailable
@@ -108,13 +109,7 @@ def _digest(path: Path) -> str:
 
 
 def _sender(connection: Connection, request: Request) -> Account:
-    account = accounts.by_number(connection, request.account)
-    if account is None:
-        raise Refused(
-            "unknown_account",
-            f"No account {request.account} is known. The vendor loads accounts with load-accounts.",
-            f"Nessun account {request.account} è noto. Il fornitore carica gli account con load-accounts.",
-        )
+    account = find_account(connection, request.account)
     if account.state != "active":
         raise Refused(
             "account_suspended",

@@ -15,7 +15,7 @@ from licensing.cells import column_letters
 from licensing.fields import Language
 from licensing.outcomes import CODES, OUTCOMES
 from licensing.values import ROW_WARNINGS
-from models import accounts, chunks, rows
+from models import accounts, batches, chunks, rows
 from models.batches import Batch
 from models.chunks import Stage
 
@@ -43,6 +43,15 @@ def of_batch(app: App, batch_id: int, language: Language = "en") -> dict[str, An
         report["stage_seconds"] = chunks.stage_seconds(connection, batch.id)
         report["results"] = batch.results
     return report
+
+
+def latest(app: App, account_number: str | None, limit: int) -> list[dict[str, Any]]:
+    """The newest batches in a line each, of one account or of all. Raises ``Refused`` for an unknown account."""
+    with app.engine.connect() as connection:
+        account = None if account_number is None else control.find_account(connection, account_number)
+        found = batches.latest(connection, account_id=account.id if account else None, limit=limit)
+        numbers = {batch.account_id: accounts.by_id(connection, batch.account_id).number for batch in found}
+        return [summary(connection, batch) | {"account": numbers[batch.account_id]} for batch in found]
 
 
 def summary(connection: Connection, batch: Batch) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def number(text: str, locale: str | None) -> Decimal | None:
             return None
         mark = "," if "," in plain else "."
     group = "." if mark == "," else ","
-    if not re.fullmatch(rf"[+-]?(\d+|\d{{1,3}}(\{group}\d{{3}})+)?(\{mark}\d+)?", plain, re.ASCII):
+    if not re.fullmatch(rf"[+-]?(\d+|[1-9]\d{{0,2}}(\{group}\d{{3}})+)?(\{mark}\d+)?", plain, re.ASCII):
         return None
     try:
         return Decimal(plain.replace(group, "").replace(mark, "."))

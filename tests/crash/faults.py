@@ -95,7 +95,7 @@ class Faults:
         timer.start()
         self.going_on.append(timer)
 
-    def _stopped_in_a_chunk(self, rng: random.Random, *, writing: bool = False) -> tuple[int, Held] | None:
+    def stopped_in_a_chunk(self, rng: random.Random, *, writing: bool = False) -> tuple[int, Held] | None:
         """A worker, stopped while it holds a chunk that may fail once more (and has written something of it)."""
         deadline = time.monotonic() + TRY_SECONDS
         while time.monotonic() < deadline:
@@ -105,14 +105,14 @@ class Faults:
                     continue
                 time.sleep(0.02)  # what it had sent arrives
                 held = self.held_by(pid)
-                if held is not None and held.attempts < MOST_ATTEMPTS and (not writing or self._transaction_of(held)):
+                if held is not None and held.attempts < MOST_ATTEMPTS and (not writing or self.transaction_of(held)):
                     return pid, held
                 _send(pid, signal.SIGCONT)
             time.sleep(0.03)
         return None
 
     def _worker(self, rng: random.Random) -> bool:
-        found = self._stopped_in_a_chunk(rng)
+        found = self.stopped_in_a_chunk(rng)
         return found is not None and _send(found[0], signal.SIGKILL)
 
     def _scheduler(self, rng: random.Random) -> bool:
@@ -166,16 +166,16 @@ class Faults:
 
     def _freeze(self, rng: random.Random) -> bool:
         """Stop a worker for longer than its lease; then it goes on, and must not commit what it had written."""
-        found = self._stopped_in_a_chunk(rng, writing=True)
+        found = self.stopped_in_a_chunk(rng, writing=True)
         if found is None:
             return False
         pid, held = found
         self.frozen[pid] = held
-        transaction = self._transaction_of(held)
+        transaction = self.transaction_of(held)
         self._later(self.lease_seconds + rng.uniform(1, 3), lambda: self._thaw(pid, held, transaction))
         return True
 
-    def _transaction_of(self, held: Held) -> int | None:
+    def transaction_of(self, held: Held) -> int | None:
         with self.site.app.engine.connect() as connection:
             found = fetch(
                 connection,

@@ -228,7 +228,8 @@ def test_merged_cells_in_the_table_are_named(place: str, tmp_path: Path):
 def test_merged_cells_above_and_below_the_table_do_no_harm(tmp_path: Path):
     """Titles are merged as their writers like."""
     rows = row(1, "Lista"), row(2, *HEADER), row(3, *ROWS[0]), row(5, "Totale")
-    sheet = f'<sheetData>{"".join(rows)}</sheetData><mergeCells><mergeCell ref="A1:F1"/><mergeCell ref="A5:C5"/></mergeCells>'
+    merged = '<mergeCells><mergeCell ref="A1:F1"/><mergeCell ref="A5:C5"/></mergeCells>'
+    sheet = f"<sheetData>{''.join(rows)}</sheetData>{merged}"
     assert len(read(raw_xlsx(tmp_path / "a", sheet))[1]) == 1
 
 
@@ -318,7 +319,8 @@ def test_prefixed_xml_is_looked_at_too(tmp_path: Path):
     sheet = "".join(
         (
             '<x:worksheet xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><x:sheetData>',
-            '<x:row r="1"><x:c r="A1" t="str"><x:v>Voucher code</x:v></x:c><x:c r="B1" t="str"><x:v>Company</x:v></x:c></x:row>',
+            '<x:row r="1"><x:c r="A1" t="str"><x:v>Voucher code</x:v></x:c>',
+            '<x:c r="B1" t="str"><x:v>Company</x:v></x:c></x:row>',
             '<x:row r="2" hidden="1"><x:c r="A2"><x:f>A1</x:f></x:c><x:c r="B2" t="str"><x:v>Rossi</x:v></x:c></x:row>',
             "</x:sheetData></x:worksheet>",
         )

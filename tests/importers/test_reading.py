@@ -216,8 +216,8 @@ def test_a_list_of_codes_needs_no_header(tmp_path: Path):
     [
         (
             "voucherify",
-            "Code,Voucher Type,Value,Discount Type,Category,Start Date,Expiration Date,Redemption Limit,Redeemed Quantity,"
-            "Redeemed Amount,Active,Additional Info",
+            "Code,Voucher Type,Value,Discount Type,Category,Start Date,Expiration Date,Redemption Limit,"
+            "Redeemed Quantity,Redeemed Amount,Active,Additional Info",
             "AB-12345,DISCOUNT_VOUCHER,10,PERCENT,,,2026-12-31T00:00:00Z,1,0,0,true,",
             6,
         ),
