@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import batches, keys, serving, template, verify
+from cli import batches, demo, keys, serving, template, verify
 from cli.output import Commands
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("verify")(verify.verify)
 app.command("template")(template.template)
 app.add_typer(keys.app, name="keys")
+app.command("demo")(demo.demo)
 app.command("submit")(batches.submit)
 app.command("batches")(batches.batches)
 app.command("show")(batches.show)

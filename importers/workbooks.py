@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum, load_workbook
 
+from importers import binary_records, ods_content
 from importers.contracts import Limits, RawRow, SecondLook, Sheet, Source, Wanted
 from importers.library_errors import refusing
 from importers.suffixes import named
+
+Look = Callable[[], SecondLook]
 
 
 class WholeSheet:
     """One sheet of an open workbook."""
 
-    def __init__(self, workbook: CalamineWorkbook, name: str, is_hidden: bool) -> None:
-        self._workbook, self.name, self.is_hidden = workbook, name, is_hidden
+    def __init__(self, workbook: CalamineWorkbook, name: str, is_hidden: bool, look: Look | None) -> None:
+        self._workbook, self.name, self.is_hidden, self._look = workbook, name, is_hidden, look
         self._merged: list[tuple[tuple[int, int], tuple[int, int]]] = []
 
     def rows(self) -> Iterator[RawRow]:
@@ -31,30 +36,32 @@ class WholeSheet:
             yield [""] * first_column + row if first_column else row
 
     def second_look(self) -> SecondLook:
-        """Merged cells."""
-        return SecondLook(merged=[(*first, *last) for first, last in self._merged])
+        """Merged cells, error cells, hidden rows."""
+        found = self._look() if self._look else SecondLook()
+        return replace(found, merged=found.merged or [(*first, *last) for first, last in self._merged])
 
 
 def open_xls(path: Path, _wanted: Wanted, _limits: Limits) -> Source:
     """The sheets of an XLS workbook. Raises :class:`UnreadableFile`."""
-    return _opened(path, "xls")
+    return _opened(path, "xls", binary_records.looks_of_xls(path))
 
 
-def open_xlsb(path: Path, _wanted: Wanted, _limits: Limits) -> Source:
+def open_xlsb(path: Path, _wanted: Wanted, limits: Limits) -> Source:
     """The sheets of an XLSB workbook. Raises :class:`UnreadableFile`."""
-    return _opened(path, "xlsb")
+    return _opened(path, "xlsb", binary_records.looks_of_xlsb(path, limits))
 
 
-def open_ods(path: Path, _wanted: Wanted, _limits: Limits) -> Source:
+def open_ods(path: Path, _wanted: Wanted, limits: Limits) -> Source:
     """The sheets of an ODS workbook. Raises :class:`UnreadableFile`."""
-    return _opened(path, "ods")
+    looks = ods_content.looks(path, limits)
+    return _opened(path, "ods", {name: partial(replace, look) for name, look in looks.items()})
 
 
-def _opened(path: Path, format_: str) -> Source:
+def _opened(path: Path, format_: str, looks: dict[str, Look]) -> Source:
     with refusing(), named(path, format_) as link:
         workbook = load_workbook(link)
     sheets: list[Sheet] = [
-        WholeSheet(workbook, sheet.name, sheet.visible != SheetVisibleEnum.Visible)
+        WholeSheet(workbook, sheet.name, sheet.visible != SheetVisibleEnum.Visible, looks.get(sheet.name))
         for sheet in workbook.sheets_metadata
         if sheet.typ == SheetTypeEnum.WorkSheet
     ]

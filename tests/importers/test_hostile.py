@@ -363,3 +363,63 @@ def test_cells_out_of_order_are_refused(tmp_path: Path):
 def test_limits_are_those_that_are_published():
     """The defaults are the figures of the guide."""
     assert Limits() == replace(Limits(), file_bytes=200_000_000, rows=1_048_576, columns=256, cells=20_000_000)
+
+
+def test_errors_are_no_blanks_in_other_formats_either(tmp_path: Path):
+    """XLS, XLSB and ODS: the library shows error cells as blank."""
+    import xlwt
+
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("S")
+    for r, cells in enumerate((HEADER, *ROWS)):
+        for c, cell in enumerate(cells):
+            sheet.write(r, c, cell)
+    sheet.row(2).set_cell_error(6, "#N/A")
+    sheet.row(1).hidden = True
+    sheet.write_merge(8, 8, 0, 2, "Totale")
+    book.save(str(tmp_path / "a"))
+    reading, lines = read(tmp_path / "a")
+    assert lines[1].cells[6] == {"unreadable": "#N/A"}
+    assert [(w["code"], w["cells"]) for w in reading.warnings] == [("hidden_rows", ["2"]), ("total_left_out", ["A9"])]
+    _, lines = read(files.xlsb(tmp_path / "b", (HEADER, (*ROWS[0], None), (None, "x"))))
+    assert [line.cells[-1] for line in lines] == [{"unreadable": "#N/A"}, "x"]
+    assert lines[1].cells[0] == {"unreadable": "#N/A"}
+
+
+def ods_changed(path: Path, old: str, new: str) -> Path:
+    """An ODS whose content is changed once."""
+    files.ods(path, (HEADER, *ROWS))
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    content = parts["content.xml"].decode()
+    assert old in content
+    calc = ' xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"'
+    parts["content.xml"] = content.replace(old, new, 1).replace(" office:version", calc + " office:version", 1).encode()
+    path.write_bytes(files.packed(parts))
+    return path
+
+
+def test_errors_and_formulas_without_value_in_ods(tmp_path: Path):
+    """As LibreOffice writes them."""
+    cell = '<table:table-cell office:value-type="string"><text:p>Rossi S.p.A.</text:p>'
+    error = (
+        '<table:table-cell table:formula="of:=NA()" office:value-type="string" office:string-value="" '
+        'calcext:value-type="error"><text:p>#N/A</text:p>'
+    )
+    _, lines = read(ods_changed(tmp_path / "a", cell, error))
+    assert list(lines[0].cells[1]) == ["unreadable"]
+    formula = '<table:table-cell table:formula="of:=[.A1]">'
+    _, lines = read(ods_changed(tmp_path / "b", cell, formula))
+    assert lines[0].cells[1] == {"unreadable": "of:=[.A1]"}
+
+
+def test_merged_cells_and_hidden_rows_in_ods(tmp_path: Path):
+    """Merged cells are named, hidden rows counted."""
+    cell = '<table:table-cell office:value-type="string"><text:p>Rossi S.p.A.</text:p>'
+    merged = cell.replace("<table:table-cell ", '<table:table-cell table:number-rows-spanned="2" ')
+    refusal = refused(ods_changed(tmp_path / "a", cell, merged))
+    assert (refusal.code, "B2:B3" in refusal.en) == ("merged_cells", True)
+    first = '<table:table-row><table:table-cell office:value-type="string"><text:p>ABC-1234567-XY'
+    hidden = first.replace("<table:table-row>", '<table:table-row table:visibility="filter">')
+    reading, _ = read(ods_changed(tmp_path / "b", first, hidden))
+    assert [(w["code"], w["cells"]) for w in reading.warnings] == [("hidden_rows", ["2"])]

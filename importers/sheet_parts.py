@@ -1,0 +1,55 @@
+"""Which part of an XLSX or XLSB workbook holds which sheet: the small XML lists inside it."""
+
+from __future__ import annotations
+
+import posixpath
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+from importers.refusals import refusal
+from importers.sheet_xml import unpacked
+
+_MOST_BYTES = 4_000_000  # a workbook of a thousand sheets has 100 kB
+_Parts = dict[str, zipfile.ZipInfo]
+
+
+def parts_of_sheets(path: Path, parts: _Parts) -> _Parts:
+    """The part that holds each sheet of an XLSX workbook, by the sheet's name."""
+    targets = relation_targets(path, parts, "xl/_rels/workbook.xml.rels")
+    found = {}
+    for entry in _xml(path, parts, "xl/workbook.xml").iter():
+        if _local(entry) == "sheet":
+            id_ = next((value for name, value in entry.attrib.items() if name.endswith("}id")), "")
+            part = parts.get(targets.get(id_, ""))
+            if part is not None:
+                found[entry.get("name", "")] = part
+    return found
+
+
+def relation_targets(path: Path, parts: _Parts, name: str) -> dict[str, str]:
+    """The names of the parts that a workbook refers to, by their ids."""
+    return {
+        entry.get("Id", ""): posixpath.normpath(posixpath.join("/xl", entry.get("Target", ""))).lstrip("/")
+        for entry in _xml(path, parts, name).iter()
+        if _local(entry) == "Relationship"
+    }
+
+
+def _local(entry: ElementTree.Element) -> str:
+    return entry.tag.rpartition("}")[2]
+
+
+def _xml(path: Path, parts: _Parts, name: str) -> ElementTree.Element:
+    part = parts.get(name)
+    if part is None:
+        raise refusal("corrupt", detail=f"{name}?")
+    if part.file_size > _MOST_BYTES:
+        raise refusal("corrupt", detail=f"{name}: {part.file_size:,}")
+    text = b"".join(unpacked(path, part))
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise refusal("has_entities", where=name)
+    try:
+        return ElementTree.fromstring(text)  # noqa: S314 - small, and without entities
+    except ElementTree.ParseError as error:
+        raise refusal("corrupt", detail=name) from error
