@@ -186,8 +186,8 @@ def _tell_the_end(folder: Path, told: dict[str, Any], seconds: float, output: Ou
         progress.outcome_table(counts, codes, output)
         totals.update(counts)
     output.say(
-        f"\n{told['verified']:,} license keys issued and verified offline with the public keys, {seconds} s from nothing.",
-        f"\n{told['verified']:,} chiavi di licenza emesse e verificate offline con le chiavi pubbliche, {seconds} s da zero.",
+        f"\n{told['verified']:,} license keys issued and verified offline with the public keys, {seconds} s.",
+        f"\n{told['verified']:,} chiavi di licenza emesse e verificate offline con le chiavi pubbliche, {seconds} s.",
     )
     results = folder / "results"
     output.say("\nLook at:", "\nDa vedere:")

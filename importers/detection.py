@@ -8,6 +8,7 @@ from pathlib import Path
 from importers import ole, zip_directory
 from importers.contracts import Limits
 from importers.refusals import refusal
+from importers.sheet_xml import unpacked
 
 FORMATS = ("xlsx", "xlsm", "xls", "xlsb", "ods", "csv")
 
@@ -64,7 +65,7 @@ def _of_container(path: Path) -> str:
 def _of_archive(path: Path, limits: Limits) -> str:
     parts = zip_directory.check(path, limits)
     if "META-INF/manifest.xml" in parts and "content.xml" in parts:
-        return _of_open_document(path)
+        return _of_open_document(path, parts["META-INF/manifest.xml"])
     known = {name.replace("\\", "/").lower() for name in parts}
     if "xl/workbook.bin" in known:
         return "xlsb"
@@ -77,12 +78,8 @@ def _of_archive(path: Path, limits: Limits) -> str:
     raise _other("a ZIP archive", "un archivio ZIP")
 
 
-def _of_open_document(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open("META-INF/manifest.xml") as file:
-            manifest = file.read(_HEAD_BYTES * 4)
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise refusal("corrupt", detail="META-INF/manifest.xml") from error
+def _of_open_document(path: Path, manifest_part: zipfile.ZipInfo) -> str:
+    manifest = next(unpacked(path, manifest_part), b"")
     if b"encryption-data" in manifest:
         raise refusal("encrypted")
     if b"opendocument.spreadsheet" not in manifest:

@@ -1,17 +1,27 @@
-"""What the spreadsheet libraries raise, as the refusal of a file: their errors, and panics of the Rust code in them."""
+"""What reading a workbook raises, as the refusal of a file: errors of libraries, panics of the Rust code in them."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import python_calamine
 import python_calamine_plus
 
+from importers import ole
 from importers.contracts import Limits
 from importers.refusals import UnreadableFile, refusal
 
-_ERRORS = (python_calamine.CalamineError, python_calamine_plus.CalamineError, OSError)
+_ERRORS = (
+    python_calamine.CalamineError,
+    python_calamine_plus.CalamineError,
+    ole.BrokenContainer,
+    OSError,
+    ValueError,
+    IndexError,
+    struct.error,
+)
 _PASSWORDS = (python_calamine.PasswordError, python_calamine_plus.PasswordError)
 _SHOWN_CHARACTERS = 100
 

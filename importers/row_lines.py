@@ -13,20 +13,17 @@ import orjson
 from importers.contracts import BLANK_ROWS_TOLERATED, Limits, RawRow, Wanted
 from importers.headers import Header
 from importers.refusals import refusal
+from importers.subjects import subject_reader
+from importers.totals import with_totals_held
 from licensing import parsing
 from licensing.cells import Unreadable, address, column_letters, pack
-from licensing.codes import match_key, subject_hash
+from licensing.codes import subject_hash
 
 BLOCK_BYTES = 1 << 19
 FURTHER_LANES = 15
 _ERRORS = re.compile(
     r"#(N/A|VALUE!|REF!|DIV/0!|NAME\?|NUM!|NULL!|N/D|VALORE!|RIF!|NOME\?|NULLO!|SPILL!|CALC!|GETTING_DATA|FIELD!)|Err:\d{3}"
 )
-_TOTALS = re.compile(
-    r"((grand|sub)?[\s-]?tot(al|ale|ali|als)?(\s(generale|complessivo|righe|rows))?|somma|sum)\s?[.:]?", re.IGNORECASE
-)
-_BEGINS_TOTALS = frozenset("tTgGsS ")
-_NUMBER = re.compile(r"[\s\d.,'%€$£+-]*")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")  # see exporters/delimited.py
 
 Write = Callable[[bytes], None]
@@ -59,27 +56,26 @@ class RowLines:
         self._unreadable: dict[int, dict[int, str]] = {}
         for (row, column), shown in unreadable.items():
             self._unreadable.setdefault(row + 1, {})[column] = shown
-        self._subject_of = _subject_reader(header, wanted)
+        self._subject_of = subject_reader(header.columns, wanted)
         self._header_keys = {column: header.titles[column] for column in header.columns.values()} if header.row else {}
         self.row_count = self.width = self.cells = self.last_row = 0
         self.totals: list[str] = []
 
     def write(self, rows: Iterator[tuple[int, RawRow]]) -> None:
-        """Take rows with their sheet rows, blank ones too, in order."""
+        """Take rows with their sheet rows, blank ones too, in order. One loop, gone through a million times."""
         lines: list[bytes] = []
         size, ordinal, last_row, held = 0, 0, self._header.row, list[tuple[int, RawRow]]()
         seen: set[int] = set()
         dumps, options, width, cells = orjson.dumps, orjson.OPT_PASSTHROUGH_DATETIME, self.width, 0
         longest = self._limits.cell_characters
         subject_of, hashed, prefix, unreadable = self._subject_of, subject_hash, self._prefix, self._unreadable
-        for sheet_row, row in _with_totals_held(self._filled(rows), held):
+        for sheet_row, row in with_totals_held(self._filled(rows), held):
             try:
                 packed = dumps(row, pack_odd, options)
             except TypeError:  # a lone surrogate
                 packed = b"\\"
             if (
                 b"\\" in packed
-                or b'""' in packed
                 or b'"#' in packed
                 or b"\"'" in packed
                 or b"null" in packed
@@ -88,6 +84,8 @@ class RowLines:
             ):
                 row = self._settled(row, sheet_row)
                 packed = dumps(row, pack_odd, options).replace(b"\\", b"\\\\")
+            elif b'""' in packed:  # without a backslash in it, that is a blank cell
+                packed = packed.replace(b'""', b"null")
             parts = subject_of(row)
             ordinal += 1
             if parts is None:
@@ -107,11 +105,11 @@ class RowLines:
             if len(row) > width:
                 width = len(row)
             if size > BLOCK_BYTES:
-                self._check(ordinal, width, cells, sheet_row)
+                self._check(ordinal, cells)
                 self._write(b"".join(lines))
                 lines.clear()
                 size = 0
-        self._check(ordinal, width, cells, last_row)
+        self._check(ordinal, cells)
         if lines:
             self._write(b"".join(lines))
         self.totals = [f"{column_letters(_first(row))}{sheet_row}" for sheet_row, row in held]
@@ -128,7 +126,7 @@ class RowLines:
                 del row[-1]
             if sheet_row in unreadable:
                 row.extend([""] * (max(unreadable[sheet_row]) + 1 - len(row)))
-            if not row:
+            if not row or (type(row[-1]) is str and row[-1].isspace() and _is_blank(row)):
                 continue
             if len(row) > most:
                 raise refusal("too_many_columns", where=address(len(row) - 1, sheet_row), most=most)
@@ -143,7 +141,7 @@ class RowLines:
         if all(row[column : column + 1] == [title] for column, title in self._header_keys.items()):
             raise refusal("two_headers", where=f"{self._header.row}, {sheet_row}")
 
-    def _check(self, rows: int, width: int, cells: int, sheet_row: int) -> None:
+    def _check(self, rows: int, cells: int) -> None:
         if rows > self._limits.rows:
             raise refusal("too_many_rows", it={"where": "La tabella"}, where="The table", most=self._limits.rows)
         if cells > self._limits.cells:
@@ -192,13 +190,14 @@ def _with_rows_after(numbers: list[int], rows: Iterator[tuple[int, RawRow]]) -> 
     yield from ((number, []) for number in numbers if number > last)
 
 
-def _is_seen(cell: object) -> bool:
-    return cell != "" and cell is not None
+def _is_blank(row: RawRow) -> bool:
+    """Whether a row holds nothing but spaces of any kind."""
+    return all(isinstance(cell, str) and not parsing.trim(cell) for cell in row)
 
 
 def _first(row: RawRow) -> int:
     """The column of a row's first cell that is not blank."""
-    return next((column for column, cell in enumerate(row) if _is_seen(cell)), 0)
+    return next((column for column, cell in enumerate(row) if cell != ""), 0)
 
 
 def _has_surrogate(text: str) -> bool:
@@ -214,71 +213,3 @@ def _unguarded(cell: str) -> str:
     if len(cell) > 2 and cell.startswith('="') and cell.endswith('"') and '"' not in cell[2:-1]:
         return cell[2:-1]
     return cell[1:] if cell[0] == "'" and _GUARDED.match(cell) else cell
-
-
-def _subject_reader(header: Header, wanted: Wanted) -> Callable[[RawRow], tuple[str, ...] | None]:
-    """A function from a row to the parts of its subject; None where one of them is blank or cannot be read."""
-    types = {field.name: field.type for field in wanted.fields}
-    domain = wanted.domain
-    if not wanted.subject:
-        return lambda _row: None
-    keys = [_code_key if types[name] == "code" else _text_key for name in wanted.subject]
-    columns = [header.columns.get(name) for name in wanted.subject]
-    if len(columns) == 1 and columns[0] is not None and keys[0] is _code_key:
-        only = columns[0]
-
-        def of_code(row: RawRow) -> tuple[str, ...] | None:
-            cell = row[only] if only < len(row) else None
-            key = match_key(cell) if type(cell) is str else _code_key(cell)
-            return (domain, key) if key else None
-
-        return of_code
-    given = [key(wanted.given.get(name)) for key, name in zip(keys, wanted.subject, strict=True)]
-
-    def of_parts(row: RawRow) -> tuple[str, ...] | None:
-        parts = [domain]
-        for column, key, constant in zip(columns, keys, given, strict=True):
-            part = constant if column is None else key(row[column]) if column < len(row) else None
-            if not part:
-                return None
-            parts.append(part)
-        return tuple(parts)
-
-    return of_parts
-
-
-def _code_key(cell: object) -> str | None:
-    if isinstance(cell, str):
-        return match_key(parsing.trim(cell))
-    if isinstance(cell, int | float) and not isinstance(cell, bool) and parsing.keeps_all_digits(cell):
-        return match_key(parsing.text_of_number(cell))
-    return None
-
-
-def _text_key(cell: object) -> str | None:
-    if isinstance(cell, str):
-        return parsing.trim(cell).casefold()
-    return str(cell) if isinstance(cell, int | float) else None
-
-
-def _with_totals_held(
-    rows: Iterator[tuple[int, RawRow]], held: list[tuple[int, RawRow]]
-) -> Iterator[tuple[int, RawRow]]:
-    """Rows; those that say ``Total`` are held back, and given out only when another row follows."""
-    for item in rows:
-        if _is_total(item[1]):
-            held.append(item)
-        else:
-            if held:
-                yield from held
-                held.clear()
-            yield item
-
-
-def _is_total(row: RawRow) -> bool:
-    """Whether a row sums up the table: the word first, and beside it nothing but numbers."""
-    first = row[0] if row[0] != "" else next((cell for cell in row if _is_seen(cell)), "")
-    if type(first) is not str or first[:1] not in _BEGINS_TOTALS or not _TOTALS.fullmatch(first.strip()):
-        return False
-    others = [cell for cell in row if _is_seen(cell) and cell is not first]
-    return all(not isinstance(cell, str) or _NUMBER.fullmatch(cell) for cell in others)

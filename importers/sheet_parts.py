@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from importers.refusals import refusal
@@ -14,17 +15,26 @@ _MOST_BYTES = 4_000_000  # a workbook of a thousand sheets has 100 kB
 _Parts = dict[str, zipfile.ZipInfo]
 
 
-def parts_of_sheets(path: Path, parts: _Parts) -> _Parts:
-    """The part that holds each sheet of an XLSX workbook, by the sheet's name."""
+class Workbook(NamedTuple):
+    """The part that holds each sheet, by the sheet's name, and the system of its dates."""
+
+    parts: _Parts
+    counts_from_1904: bool
+
+
+def of_xlsx(path: Path, parts: _Parts) -> Workbook:
+    """What the list of sheets says of an XLSX workbook."""
     targets = relation_targets(path, parts, "xl/_rels/workbook.xml.rels")
-    found = {}
+    found, counts_from_1904 = {}, False
     for entry in _xml(path, parts, "xl/workbook.xml").iter():
+        if _local(entry) == "workbookPr":
+            counts_from_1904 = entry.get("date1904") in ("1", "true")
         if _local(entry) == "sheet":
             id_ = next((value for name, value in entry.attrib.items() if name.endswith("}id")), "")
             part = parts.get(targets.get(id_, ""))
             if part is not None:
                 found[entry.get("name", "")] = part
-    return found
+    return Workbook(found, counts_from_1904)
 
 
 def relation_targets(path: Path, parts: _Parts, name: str) -> dict[str, str]:

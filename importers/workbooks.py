@@ -37,23 +37,29 @@ class WholeSheet:
 
     def second_look(self) -> SecondLook:
         """Merged cells, error cells, hidden rows."""
-        found = self._look() if self._look else SecondLook()
+        with refusing():
+            found = self._look() if self._look else SecondLook()
         return replace(found, merged=found.merged or [(*first, *last) for first, last in self._merged])
 
 
 def open_xls(path: Path, _wanted: Wanted, _limits: Limits) -> Source:
     """The sheets of an XLS workbook. Raises :class:`UnreadableFile`."""
-    return _opened(path, "xls", binary_records.looks_of_xls(path))
+    with refusing():
+        looks = binary_records.looks_of_xls(path)
+    return _opened(path, "xls", looks)
 
 
 def open_xlsb(path: Path, _wanted: Wanted, limits: Limits) -> Source:
     """The sheets of an XLSB workbook. Raises :class:`UnreadableFile`."""
-    return _opened(path, "xlsb", binary_records.looks_of_xlsb(path, limits))
+    with refusing():
+        looks = binary_records.looks_of_xlsb(path, limits)
+    return _opened(path, "xlsb", looks)
 
 
 def open_ods(path: Path, _wanted: Wanted, limits: Limits) -> Source:
     """The sheets of an ODS workbook. Raises :class:`UnreadableFile`."""
-    looks = ods_content.looks(path, limits)
+    with refusing():
+        looks = ods_content.looks(path, limits)
     return _opened(path, "ods", {name: partial(replace, look) for name, look in looks.items()})
 
 

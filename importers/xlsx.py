@@ -9,10 +9,9 @@ from pathlib import Path
 
 from python_calamine_plus import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum, load_workbook
 
-from importers import sheet_xml, zip_directory
+from importers import sheet_parts, sheet_xml, zip_directory
 from importers.contracts import Limits, RawRow, SecondLook, Sheet, Source, Wanted
 from importers.library_errors import refusing
-from importers.sheet_parts import parts_of_sheets
 from importers.suffixes import named
 
 
@@ -43,12 +42,15 @@ class XlsxSheet:
 def open_xlsx(path: Path, _wanted: Wanted, limits: Limits) -> Source:
     """The worksheets of a workbook. Raises :class:`UnreadableFile`."""
     parts = zip_directory.check(path, limits)
-    found = parts_of_sheets(path, parts)
+    listed = sheet_parts.of_xlsx(path, parts)
     with refusing(), named(path, "xlsx") as link:
         workbook = load_workbook(link)
+        metadata = workbook.sheets_metadata
     sheets: list[Sheet] = [
-        XlsxSheet(workbook, path, found[sheet.name], limits, sheet.name, sheet.visible != SheetVisibleEnum.Visible)
-        for sheet in workbook.sheets_metadata
-        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.name in found
+        XlsxSheet(
+            workbook, path, listed.parts[sheet.name], limits, sheet.name, sheet.visible != SheetVisibleEnum.Visible
+        )
+        for sheet in metadata
+        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.name in listed.parts
     ]
-    return Source("xlsx", sheets, date_system="1904" if workbook.epoch_1904 else "1900")
+    return Source("xlsx", sheets, date_system="1904" if listed.counts_from_1904 else "1900")

@@ -49,8 +49,12 @@ def call_to_advance(redis_url: str, batch_id: int) -> bool:
 
 
 def calls_waiting(redis_url: str) -> int:
-    """How many calls wait in the queue. Raises ``redis.RedisError``."""
-    return int(connect(redis_url).do_qsize(QUEUE))
+    """How many calls wait to be taken. Raises ``redis.RedisError``.
+
+    Not the size that dramatiq tells: it counts what workers took as well, and what a dead one took stays for minutes.
+    """
+    broker = connect(redis_url)
+    return int(broker.client.llen(f"{broker.namespace}:{QUEUE}"))
 
 
 def warnings(redis_url: str) -> list[str]:

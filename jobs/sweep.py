@@ -28,15 +28,15 @@ def sweep(app: App) -> None:
 
 
 def call_workers(app: App) -> None:
-    """Send as many calls as there are chunks waiting, less those that are under way already."""
+    """Send as many calls as there are chunks waiting, less those that wait to be taken already."""
     with app.engine.connect() as connection:
         waiting = chunks.waiting(connection, app.settings.attempts)
     if not waiting:
         return
     try:
-        under_way = broker.calls_waiting(app.settings.redis_url)
+        called = broker.calls_waiting(app.settings.redis_url)
     except (redis.RedisError, OSError) as error:
         log.warning("redis is away", error=str(error))
         return
-    if under_way < waiting:
-        broker.wake(app.settings.redis_url, 0, waiting - under_way)
+    if called < waiting:
+        broker.wake(app.settings.redis_url, 0, waiting - called)

@@ -244,8 +244,8 @@ def earlier_rivals(connection: Connection, batch: Batch, kinds: Sequence[str]) -
         " AND b.kind = ANY(%(kinds)s)"
         " AND (b.account_id = %(account)s OR a.type = 'vendor'"
         "      OR EXISTS (SELECT FROM accounts own WHERE own.id = %(account)s AND own.type = 'vendor'))"
-        " AND EXISTS (SELECT FROM rows mine JOIN rows theirs ON theirs.subject = mine.subject"
-        "             WHERE mine.batch_id = %(id)s AND theirs.batch_id = b.id)",
+        " AND EXISTS (SELECT subject FROM rows WHERE batch_id = %(id)s AND subject IS NOT NULL"
+        "             INTERSECT SELECT subject FROM rows WHERE batch_id = b.id)",
         {"order": batch.confirm_order, "kinds": list(kinds), "account": batch.account_id, "id": batch.id},
     )
     return [row[0] for row in rows]

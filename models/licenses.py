@@ -106,10 +106,10 @@ def of_batch(connection: Connection, batch_id: int) -> Iterator[IssuedKey]:
     for row in stream(
         connection,
         "SELECT o.ordinal, l.number, l.key, p.sku, p.name, l.version, l.quantity, c.number, c.name, l.host_id,"
-        " l.issued_at, l.valid_until FROM outcomes o JOIN licenses l ON l.number = o.license_number"
+        " l.issued_at, l.valid_until FROM (SELECT license_number, min(ordinal) AS ordinal FROM outcomes"
+        "  WHERE batch_id = %(batch)s AND license_number IS NOT NULL GROUP BY license_number) o"
+        " JOIN licenses l ON l.number = o.license_number"
         " JOIN products p ON p.id = l.product_id JOIN accounts c ON c.id = l.customer_id"
-        " WHERE o.batch_id = %(batch)s AND NOT EXISTS (SELECT FROM outcomes e WHERE e.batch_id = o.batch_id"
-        " AND e.license_number = o.license_number AND e.ordinal < o.ordinal)"
         " ORDER BY o.ordinal",
         {"batch": batch_id},
     ):

@@ -84,11 +84,14 @@ def of_chunk(
 
 
 def of_subjects_in_lane(connection: Connection, batch_id: int, lane: int) -> list[Row]:
-    """All rows of the subjects that a lane holds, the first one of each (which is not in the lane) included."""
+    """All rows of the subjects that a lane holds, the first one of each (which is not in the lane) included.
+
+    IS TRUE keeps the subjects a hashed list: as a join, on a table never analyzed, it took 10 s for 6,000 rows.
+    """
     found = fetch(
         connection,
-        "SELECT ordinal, sheet_row, lane, subject, cells FROM rows WHERE batch_id = %(batch)s AND subject IN"
-        " (SELECT subject FROM rows WHERE batch_id = %(batch)s AND lane = %(lane)s) ORDER BY ordinal",
+        "SELECT ordinal, sheet_row, lane, subject, cells FROM rows WHERE batch_id = %(batch)s AND (subject IN"
+        " (SELECT subject FROM rows WHERE batch_id = %(batch)s AND lane = %(lane)s)) IS TRUE ORDER BY ordinal",
         {"batch": batch_id, "lane": lane},
     )
     return [Row(*row) for row in found]

@@ -25,6 +25,7 @@ from config.embedded_processes import free_port
 from models import schema
 from models.database import connect
 
+pytest_plugins = ["tests.apps"]  # a whole app on real servers
 IN_CI = os.environ.get("CI") == "true"
 _numbers = itertools.count(1)
 

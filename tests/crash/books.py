@@ -66,6 +66,7 @@ class Books:
         self.wrong: list[str] = []
         self._key_set = parse_key_set(keys.public_key_set(app.engine))
         self._issued: Counter[str] = Counter()
+        self._named: set[str] = set()  # objects that results name
 
     def check(self, step: Callable[[], None] = lambda: None) -> list[str]:
         """Everything that is wrong, as sentences. ``step`` is called after each file."""
@@ -82,6 +83,8 @@ class Books:
             ((licenses,),) = fetch(connection, "SELECT count(*) FROM licenses", {})
         self._expect(licenses == len(self._issued), f"{licenses} licenses, {len(self._issued)} issued in the files")
         self.counts["licenses"] = licenses
+        stored = {name for prefix in ("results/", "pieces/") for name in self.app.store.list(prefix)}
+        self.counts["objects left over"] = len(stored - self._named)  # of killed workers: they only take room
         return self.wrong
 
     def answers(self) -> Answers:
@@ -120,6 +123,7 @@ class Books:
 
     def _fetch(self, upload: Upload, file: dict[str, Any]) -> bytes:
         self.counts["files"] += 1
+        self._named.add(file["name"])
         try:
             content = b"".join(self.app.store.get(file["name"]))
         except Exception as error:
@@ -162,7 +166,9 @@ class Books:
                 continue
             verdict = verify(key, self._key_set, now=now)
             self._expect(verdict.valid, f"{upload.name}: the key of {number} is {verdict.code}")
-            self._expect(verdict.claims.get("jti") == number, f"{upload.name}: the key of {number} names another license")
+            self._expect(
+                verdict.claims.get("jti") == number, f"{upload.name}: the key of {number} names another license"
+            )
             self._expect(_bare(row[0]) == _bare(voucher), f"{upload.name}: {row[0]} got the license of {voucher}")
             self._issued[number] += code == "issued"
 
@@ -175,7 +181,9 @@ class Books:
             )
             minted = [row[0] for row in fetch(connection, query, {"b": batch_id})]
         self.counts["codes"] += len(listed)
-        self._expect(sorted(listed) == sorted(minted), f"{upload.name}: {len(listed)} codes listed, {len(minted)} minted")
+        self._expect(
+            sorted(listed) == sorted(minted), f"{upload.name}: {len(listed)} codes listed, {len(minted)} minted"
+        )
 
 
 def differences(answers: Answers, undisturbed: Answers, uploads: list[Upload]) -> list[str]:
@@ -186,7 +194,9 @@ def differences(answers: Answers, undisturbed: Answers, uploads: list[Upload]) -
         if codes != other:
             pairs = enumerate(zip(codes, other, strict=False), 1)
             first = next(((row, pair) for row, pair in pairs if pair[0] != pair[1]), (0, (len(codes), len(other))))
-            found.append(f"file {number} ({uploads[number].name}) row {first[0]}: {first[1][0]}, undisturbed {first[1][1]}")
+            found.append(
+                f"file {number} ({uploads[number].name}) row {first[0]}: {first[1][0]}, undisturbed {first[1][1]}"
+            )
     return found
 
 

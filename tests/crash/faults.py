@@ -116,7 +116,7 @@ class Faults:
         return found is not None and _send(found[0], signal.SIGKILL)
 
     def _scheduler(self, rng: random.Random) -> bool:
-        return any([_send(pid, signal.SIGKILL) for pid in self.site.processes.pids("scheduler")])
+        return sum(_send(pid, signal.SIGKILL) for pid in self.site.processes.pids("scheduler")) > 0
 
     def _reader(self, rng: random.Random) -> bool:
         """Kill a child in which a worker reads or fills a spreadsheet."""

@@ -66,9 +66,8 @@ def installed(
 
 
 def _command(role: str, bug: str) -> list[str]:
-    if bug:
-        return [sys.executable, "-m", "tests.crash.serving", role, bug]
-    return [sys.executable, "-m", "tests.crash.serving", role]
+    module = ["tests.crash.planted", bug] if bug else ["cli.main"]
+    return [sys.executable, "-m", *module, role]
 
 
 @contextmanager

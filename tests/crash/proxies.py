@@ -32,7 +32,8 @@ class Proxy:
         with self._lock:
             self._failure = how
             if how == "refuse":
-                _shut(self._listener)
+                _shut(self._listener)  # wakes the thread that accepts
+                self._listener.close()
         if how != "hang":
             self._cut_all()
 
@@ -99,7 +100,3 @@ class Proxy:
 def _shut(end: socket.socket) -> None:
     with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
-    if end.type == socket.SOCK_STREAM:
-        with contextlib.suppress(OSError):
-            if end.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                end.close()

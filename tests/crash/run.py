@@ -1,6 +1,6 @@
 """The crash run: batches run while processes are killed and servers vanish; then the books are checked.
 
-    python -m tests.crash.run [--faults N] [--batches B] [--rows R] [--seed S] [--plant BUG] [--json]
+    python -m tests.crash.run [--faults N] [--batches B] [--rows R] [--seed S] [--plant BUG] [--json] ...
 
 The sequence of files, faults and waits comes from the seed; whom a fault meets, and when a file is done, is up to the
 machine. No chunk's holder is killed at its second attempt or later (a chunk is parked after the third by design).
@@ -16,11 +16,11 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -29,15 +29,22 @@ from rich.table import Table
 from models.database import connect
 from tests.crash.books import Answers, Books, differences
 from tests.crash.faults import DECK, Faults, committed
-from tests.crash.files import Plan, Upload, draw
+from tests.crash.files import Plan, draw
 from tests.crash.installations import Installation, installed, wait_for_workers
 from tests.crash.planted import BUGS
 from tests.crash.sending import Sender
+from tests.crash.stopping import stop_a_worker
 from tests.crash.watching import Watcher
 
 WORKERS = 3
-CHUNK_ROWS = 200
-LEASE_SECONDS, HEARTBEAT_SECONDS, SWEEP_SECONDS = 3.0, 0.5, 0.5
+LEASE_SECONDS = 3.0
+SETTINGS = {
+    "chunk_rows": 200,
+    "lease_seconds": LEASE_SECONDS,
+    "heartbeat_seconds": 0.5,
+    "sweep_seconds": 0.5,
+    "outage_wait_seconds": 0.5,
+}
 LONGEST_WAIT_SECONDS = 1.6  # before a fault
 
 
@@ -54,11 +61,21 @@ class Report:
     wrong: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Storm:
+    """What a run is asked to do: so many faults out of a deck, a planted bug, and how long nothing may happen."""
+
+    count: int
+    deck: dict[str, int]
+    bug: str
+    patience: float
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run, print, and say by the exit code whether the books were right."""
     asked = _arguments().parse_args(arguments)
     seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
-    batches = asked.batches or max(8, asked.faults * 3 // 2)
+    batches = asked.batches or max(8, asked.faults)
     again = f"python -m tests.crash.run --faults {asked.faults} --batches {batches} --rows {asked.rows} --seed {seed}"
     console = Console(stderr=True)
     console.print(f"Seed {seed}. The same run again: {again}", highlight=False, soft_wrap=True)
@@ -66,7 +83,12 @@ def main(arguments: list[str] | None = None) -> int:
     home.chmod(0o755)
     plan = draw(seed, batches, asked.rows)
     with _bar(console, asked.json) as bar:
-        report = run(plan, seed, asked.faults, home, bar, bug=asked.plant, patience=asked.patience)
+        deck = {name: times for name, times in DECK.items() if asked.only in ("", name)}
+        report = run(plan, seed, Storm(asked.faults, deck, asked.plant, asked.patience), home, bar)
+        if asked.stopped and not report.wrong:
+            done_after, wrong = stop_a_worker(home / "stopped", asked.stopped, seed)
+            report.seconds["stopped worker's chunk done"] = done_after
+            report.wrong += wrong
     if asked.json:
         print(json.dumps(vars(report)))
     else:
@@ -81,11 +103,15 @@ def main(arguments: list[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.run", description=__doc__.splitlines()[0])
     parser.add_argument("--faults", type=int, default=200)
-    parser.add_argument("--batches", type=int, help="files; default: three for two faults")
-    parser.add_argument("--rows", type=int, default=1000, help="rows of a file")
+    parser.add_argument("--batches", type=int, help="files; default: one for each fault")
+    parser.add_argument("--rows", type=int, default=800, help="rows of a file")
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--only", choices=sorted(DECK), default="", help="faults of one sort only")
+    parser.add_argument(
+        "--stopped", type=float, default=90, help="seconds that a worker with the real lease is stopped"
+    )
     parser.add_argument("--plant", choices=sorted(BUGS), default="", help="run with a bug, to see it found")
-    parser.add_argument("--patience", type=float, default=90, help="seconds without progress that mean a standstill")
+    parser.add_argument("--patience", type=float, default=30, help="seconds without progress that mean a standstill")
     parser.add_argument("--json", action="store_true")
     return parser
 
@@ -97,33 +123,22 @@ def _bar(console: Console, quiet: bool) -> Iterator[Progress]:
         yield bar
 
 
-def run(
-    plan: Plan, seed: int, faults: int, home: Path, bar: Progress, *, bug: str = "", patience: float = 90
-) -> Report:
+def run(plan: Plan, seed: int, storm: Storm, home: Path, bar: Progress) -> Report:
     """The disturbed run, its books, and the same files once more undisturbed."""
     report = Report(seed)
-    answers = _disturbed(plan, report, faults, home, bar, bug, patience)
-    if answers is not None:
-        undisturbed = _undisturbed(plan, report, home, bar, patience)
+    answers = _disturbed(plan, report, storm, home, bar)
+    if answers is not None and not report.wrong:
+        undisturbed = _undisturbed(plan, report, storm.patience, home, bar)
         report.wrong += differences(answers, undisturbed, plan.uploads)
     return report
 
 
-def _disturbed(
-    plan: Plan, report: Report, count: int, home: Path, bar: Progress, bug: str, patience: float
-) -> Answers | None:
+def _disturbed(plan: Plan, report: Report, storm: Storm, home: Path, bar: Progress) -> Answers | None:
     start = time.monotonic()
-    settings: dict[str, Any] = {
-        "chunk_rows": CHUNK_ROWS,
-        "lease_seconds": LEASE_SECONDS,
-        "heartbeat_seconds": HEARTBEAT_SECONDS,
-        "sweep_seconds": SWEEP_SECONDS,
-        "outage_wait_seconds": 0.5,
-    }
-    with installed(home / "disturbed", plan.stock, processes=WORKERS, on_s3=True, bug=bug, **settings) as site:
+    with installed(home / "disturbed", plan.stock, processes=WORKERS, on_s3=True, bug=storm.bug, **SETTINGS) as site:
         wait_for_workers(site.app, WORKERS)
         report.seconds["ready"] = round(time.monotonic() - start, 1)
-        sent = _storm(plan, report, count, site, home, bar, patience)
+        sent = _storm(plan, report, storm, site, home, bar)
         report.seconds["disturbed"] = round(time.monotonic() - start, 1)
         if sent is None:
             return None
@@ -132,88 +147,83 @@ def _disturbed(
         report.wrong += books.check(lambda: bar.advance(task))
         report.counts |= books.counts
         answers = books.answers()
-    for codes in answers.values():
-        for code in codes:
-            report.codes[code] = report.codes.get(code, 0) + 1
+    report.codes = dict(Counter(code for codes in answers.values() for code in codes))
     report.seconds["checked"] = round(time.monotonic() - start, 1)
     return answers
 
 
 def _storm(
-    plan: Plan, report: Report, count: int, site: Installation, home: Path, bar: Progress, patience: float
+    plan: Plan, report: Report, storm: Storm, site: Installation, home: Path, bar: Progress
 ) -> dict[int, int] | None:
     """Faults while files are sent and readers look; the batch of each file, or None for a standstill."""
     faults = Faults(site, LEASE_SECONDS)
-    task = bar.add_task("faults", total=count)
-    paced = len(plan.uploads) / max(1, count)
+    task = bar.add_task("faults", total=storm.count)
+    paced = len(plan.uploads) / max(1, storm.count)
     sender = Sender(site.app, plan.uploads, home, lambda: 3 + int(paced * sum(faults.applied.values())))
     readers = connect(site.app.settings.database_url, pool_size=2)
-    watcher = Watcher(readers, len(plan.stock))
+    watcher = Watcher(readers, len(plan.stock), storm.patience)
     watcher.start()
     sender.start()
-    sender.first_done.wait(patience)
-    for name, rng in _sequence(report.seed, count, faults):
+    sender.first_done.wait(storm.patience)
+    for name, rng in _sequence(report.seed, storm, faults):
         time.sleep(rng.uniform(0.1, LONGEST_WAIT_SECONDS))
         if sender.error or watcher.error or watcher.wrong:
             break
         faults.strike(name, rng)
         bar.update(task, completed=sum(faults.applied.values()))
     faults.calm()
-    ended = not watcher.wrong and _wait(sender, patience, report, bar)
-    sender.stopped.set()
-    watcher.stopped.set()
-    watcher.join()
+    ended = _wait(sender, watcher, report, bar)
     readers.dispose()
     report.faults, report.passed_over = faults.applied, faults.passed_over
     report.counts |= {"looks": watcher.looks, "frozen and overtaken": len(faults.doomed)}
-    report.wrong += watcher.wrong + committed(site, faults.doomed)
-    report.wrong += [f"{error!r}" for error in (sender.error, watcher.error) if error]
+    report.seconds["longest pause"] = watcher.longest_pause
+    report.wrong += committed(site, faults.doomed)
     return sender.batches if ended else None
 
 
-def _sequence(seed: int, count: int, faults: Faults) -> Iterator[tuple[str, random.Random]]:
+def _sequence(seed: int, storm: Storm, faults: Faults) -> Iterator[tuple[str, random.Random]]:
     """The faults of a seed; one that met nobody is tried again a little later."""
     rng = random.Random(f"faults {seed}")
     waiting: list[str] = []
     number = 0
-    while sum(faults.applied.values()) < count:
+    while sum(faults.applied.values()) < storm.count:
         if len(waiting) < 4:
-            deck = [name for name, times in DECK.items() for _ in range(times)]
+            deck = [name for name, times in storm.deck.items() for _ in range(times)]
             rng.shuffle(deck)
             waiting += deck
         name = waiting.pop(0)
         number += 1
         before = faults.applied[name]
         yield name, random.Random(f"fault {seed} {number}")
-        if faults.applied[name] == before and number < 4 * count:
+        if faults.applied[name] == before and number < 4 * storm.count:
             waiting.insert(2, name)
 
 
-def _wait(sender: Sender, patience: float, report: Report, bar: Progress) -> bool:
-    """Wait until every batch of a sender is final; false when nothing happens for long."""
+def _wait(sender: Sender, watcher: Watcher, report: Report, bar: Progress) -> bool:
+    """Wait until every batch of a sender is final; false when the watcher saw something wrong, or nothing happen."""
     task = bar.add_task("files", total=len(sender.uploads))
-    seen, since = None, time.monotonic()
-    while not sender.ended.wait(0.2):
-        now = sender.signs_of_life()
-        if now != seen:
-            seen, since = now, time.monotonic()
-        elif time.monotonic() - since > patience:
-            report.wrong.append(f"nothing happened for {patience:.0f} seconds: {sender.states_now()}")
-            sender.stopped.set()
-            return False
+    while not sender.ended.wait(0.2) and not watcher.wrong and not watcher.error:
         bar.update(task, completed=len(sender.batches) - sender.unfinished)
     bar.update(task, completed=len(sender.batches) - sender.unfinished)
-    return sender.error is None
+    if not sender.ended.is_set():
+        report.wrong.append(f"batches by state when it was given up: {sender.states_now()}")
+    sender.stopped.set()
+    watcher.stopped.set()
+    watcher.join()
+    report.wrong += watcher.wrong + [f"{error!r}" for error in (sender.error, watcher.error) if error]
+    return sender.ended.is_set() and sender.error is None
 
 
-def _undisturbed(plan: Plan, report: Report, home: Path, bar: Progress, patience: float) -> Answers:
+def _undisturbed(plan: Plan, report: Report, patience: float, home: Path, bar: Progress) -> Answers:
     """The same files with large chunks, a folder for a store, and nobody killed."""
     start = time.monotonic()
     with installed(home / "undisturbed", plan.stock, processes=2, on_s3=False) as site:
         sender = Sender(site.app, plan.uploads, home, lambda: len(plan.uploads))
+        watcher = Watcher(site.app.engine, len(plan.stock), patience)
         sender.start()
-        if not _wait(sender, patience, report, bar):
-            report.wrong.append(f"the undisturbed run did not end: {sender.error!r}")
+        watcher.start()
+        if not _wait(sender, watcher, report, bar):
+            report.wrong.append("the undisturbed run did not end")
         answers = Books(site.app, sender.batches, plan.uploads).answers()
     report.seconds["undisturbed"] = round(time.monotonic() - start, 1)
     return answers

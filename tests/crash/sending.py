@@ -16,6 +16,7 @@ from tests.crash.files import Upload
 
 MOST_AT_ONCE = 5  # unfinished batches
 LOOK_SECONDS = 0.1
+FINAL: tuple[str, ...] = batches.FINAL
 
 
 class Sender(threading.Thread):
@@ -35,7 +36,7 @@ class Sender(threading.Thread):
     @property
     def unfinished(self) -> int:
         """How many batches are under way."""
-        return sum(state not in batches.FINAL for state in self.states.values())
+        return sum(state not in FINAL for state in self.states.values())
 
     def run(self) -> None:
         """Go on until every batch is final."""
@@ -47,22 +48,11 @@ class Sender(threading.Thread):
         finally:
             self.ended.set()
 
-    def signs_of_life(self) -> tuple[object, ...]:
-        """Something that changes as long as work goes on; None-like while the database is away."""
-        try:
-            with self._app.engine.connect() as connection:
-                query = "SELECT count(*), max(fence), count(*) FILTER (WHERE state = 'done') FROM chunks"
-                return tuple(connection.exec_driver_sql(query).one())
-        except Exception as error:
-            if not is_outage(error):
-                raise
-            return ()
-
     def states_now(self) -> dict[str, list[int]]:
         """The batches that are under way, by state."""
         found: dict[str, list[int]] = {}
         for number, state in self.states.items():
-            if state not in batches.FINAL:
+            if state not in FINAL:
                 found.setdefault(state, []).append(self.batches[number])
         return found
 
@@ -85,7 +75,8 @@ class Sender(threading.Thread):
 
     def _may_go(self, upload: Upload) -> bool:
         """Nobody goes before number 0 is done: all files count on what it redeemed."""
-        return all(self.states[number] in batches.FINAL for number in {0, upload.after} - {None, upload.number})
+        awaited = {0, upload.after or 0} - {upload.number}
+        return all(self.states[number] in FINAL for number in awaited)
 
     def _send(self, upload: Upload) -> None:
         path = upload.write(self._folder)
@@ -106,7 +97,7 @@ class Sender(threading.Thread):
         with self._app.engine.connect() as connection:
             found = connection.exec_driver_sql("SELECT id, state FROM batches")
             self.states |= {numbers[batch_id]: state for batch_id, state in found if batch_id in numbers}
-        if self.states.get(0) in batches.FINAL:
+        if self.states.get(0) in FINAL:
             self.first_done.set()
 
     def _confirm(self) -> None:

@@ -1,8 +1,9 @@
-"""Readers that look at the books all the time while batches run and processes die: they must be right at every moment."""
+"""Readers that look at the books while batches run and processes die: they must be right at every moment."""
 
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from sqlalchemy import Engine
@@ -20,14 +21,21 @@ SELECT (SELECT count(*) FROM vouchers WHERE order_id IS NULL) AS stock,
        (SELECT count(*) FROM licenses WHERE voucher_id IS NOT NULL) AS licenses,
        (SELECT count(*) FROM outcomes WHERE code = 'issued') AS issued
 """
+# What changes as long as work goes on; empty when there is none.
+LIFE = """
+SELECT count(*), max(fence), count(*) FILTER (WHERE state = 'done'), sum(position) FROM chunks
+HAVING count(*) FILTER (WHERE state IN ('waiting', 'leased')) > 0
+"""
 
 
 class Watcher(threading.Thread):
     """One reader with a connection of its own."""
 
-    def __init__(self, engine: Engine, stock: int) -> None:
+    def __init__(self, engine: Engine, stock: int, patience: float) -> None:
         super().__init__(name="watcher", daemon=True)
-        self._engine, self._stock = engine, stock
+        self._engine, self._stock, self._patience = engine, stock, patience
+        self._life: tuple[list[Any], float] = ([], 0.0)
+        self.longest_pause = 0.0
         self._answers: dict[int, dict[int, str]] = {}  # code by ordinal by batch, as seen before
         self._closed: set[int] = set()
         self._most = {"redeemed": 0, "total": 0}
@@ -51,6 +59,7 @@ class Watcher(threading.Thread):
         with self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
             sums = vouchers.sums(connection)
             (balance,) = fetch(connection, BALANCE, {})
+            life = fetch(connection, LIFE, {})
             batches = fetch(connection, "SELECT id, state, coalesce(row_count, 0) FROM batches", {})
             answers = {
                 batch_id: dict(
@@ -59,6 +68,7 @@ class Watcher(threading.Thread):
                 for batch_id, _, _ in batches
                 if batch_id not in self._closed
             }
+        self._check_life(life)
         self._check_sums(sums, *balance)
         for batch_id, state, rows in batches:
             if batch_id in answers:
@@ -67,7 +77,20 @@ class Watcher(threading.Thread):
                     self._closed.add(batch_id)
         self.looks += 1
 
-    def _check_sums(self, sums: dict[str, int], stock: int, coded: int, ordered: int, licenses: int, issued: int) -> None:
+    def _check_life(self, life: list[Any]) -> None:
+        """Work that waits must go on soon, whatever was killed."""
+        before, since = self._life
+        if not life or life != before:
+            self._life = (life, time.monotonic())
+            return
+        pause = time.monotonic() - since
+        self.longest_pause = max(self.longest_pause, round(pause, 1))
+        if pause > self._patience:
+            self._tell(f"nothing happened for {pause:.0f} seconds though there is work")
+
+    def _check_sums(
+        self, sums: dict[str, int], stock: int, coded: int, ordered: int, licenses: int, issued: int
+    ) -> None:
         if stock != self._stock:
             self._tell(f"{self._stock} vouchers were loaded and {stock} are there")
         if coded != ordered:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import redis
-from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
 from sqlalchemy import Engine
 
@@ -68,20 +67,20 @@ class Mail:
         actors.bind(self.broker, app, working.Heartbeat(app, "test", "worker", "here", os.getpid()))
         self.seen: set[tuple[str, int]] = set()
 
-    def collect(self) -> list[Message]:
-        """Every message that waits."""
+    def collect(self) -> list[tuple[str, int]]:
+        """Every message that waits: the actor and what it is told."""
         consumer = self.broker.consume(QUEUE, prefetch=1000, timeout=1)
-        found: list[Message] = []
+        found: list[tuple[str, int]] = []
         try:
             while self.broker.do_qsize(QUEUE) or not found:
                 message = next(consumer)
                 if message is None:
                     break
                 consumer.ack(message)
-                found.append(message)
+                found.append((message.actor_name, message.args[0]))
         finally:
             consumer.close()
-        self.seen |= {(message.actor_name, message.args[0]) for message in found}
+        self.seen |= set(found)
         return found
 
     def deliver(self, actor: str, batch_id: int) -> None:
@@ -121,7 +120,7 @@ def _send_all(app: App, folder: Path) -> list[int]:
 def _work(app: App, mail: Mail, sent: list[int], rng: random.Random | None) -> None:
     """Deliver until all is done: once and in order, or thrice and in random order."""
     for _ in range(100):
-        waiting = [(message.actor_name, message.args[0]) for message in mail.collect()]
+        waiting = mail.collect()
         if rng is not None:
             waiting = waiting * 3
             rng.shuffle(waiting)
@@ -186,7 +185,7 @@ def test_confirmed_first_goes_first(app: App, mail: Mail, tmp_path: Path) -> Non
     first, second = _send_all(app, tmp_path)[1:3]
     for _ in range(20):
         for message in mail.collect():
-            mail.deliver(message.actor_name, message.args[0])
+            mail.deliver(*message)
     control.confirm(app, first, actor="test")
     control.confirm(app, second, actor="test")
     mail.collect()  # lost
@@ -195,3 +194,16 @@ def test_confirmed_first_goes_first(app: App, mail: Mail, tmp_path: Path) -> Non
         mail.deliver(WORK, second)
     _work(app, mail, [first, second], None)
     assert _codes(app, [first, second]) == [["issued"] * 20, ["already_redeemed"] * 10 + ["issued"] * 10]
+
+
+def test_messages_taken_by_a_dead_worker(app: App, mail: Mail, tmp_path: Path) -> None:
+    """Messages that a worker took before it died hold nothing up: the sweep calls again at once."""
+    sent = [_send(app, tmp_path, "first.csv", "redeem-vouchers", "OEM", _redemptions(CODES[:5], "First"))]
+    sweep.sweep(app)
+    dead = mail.broker.consume(QUEUE, prefetch=1000, timeout=1)
+    assert next(dead) is not None  # taken, with all the others, and never acknowledged
+    assert mail.broker.do_qsize(QUEUE) > 0
+    sweep.sweep(app)
+    assert mail.collect()
+    _work(app, mail, sent, None)
+    assert _codes(app, sent) == [["issued"] * 5]

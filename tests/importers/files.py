@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -67,7 +67,9 @@ def xlsx(path: Path, rows: Sequence[Sequence[Any]], *, sheet: str = "Sheet1") ->
     return sheets(path, {sheet: rows})
 
 
-def sheets(path: Path, tables: dict[str, Sequence[Sequence[Any]]], hidden: Sequence[str] = (), **options: Any) -> Path:
+def sheets(
+    path: Path, tables: Mapping[str, Sequence[Sequence[Any]]], hidden: Sequence[str] = (), **options: Any
+) -> Path:
     """An XLSX workbook with several sheets."""
     book = xlsxwriter.Workbook(str(path), {"strings_to_numbers": False, "strings_to_formulas": False, **options})
     dates = book.add_format({"num_format": "dd/mm/yyyy"})

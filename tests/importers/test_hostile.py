@@ -374,7 +374,7 @@ def test_errors_are_no_blanks_in_other_formats_either(tmp_path: Path):
     for r, cells in enumerate((HEADER, *ROWS)):
         for c, cell in enumerate(cells):
             sheet.write(r, c, cell)
-    sheet.row(2).set_cell_error(6, "#N/A")
+    sheet.row(2).set_cell_error(6, 0x2A)
     sheet.row(1).hidden = True
     sheet.write_merge(8, 8, 0, 2, "Totale")
     book.save(str(tmp_path / "a"))
@@ -423,3 +423,22 @@ def test_merged_cells_and_hidden_rows_in_ods(tmp_path: Path):
     hidden = first.replace("<table:table-row>", '<table:table-row table:visibility="filter">')
     reading, _ = read(ods_changed(tmp_path / "b", first, hidden))
     assert [(w["code"], w["cells"]) for w in reading.warnings] == [("hidden_rows", ["2"])]
+
+
+def test_unusual_workbooks_are_read_or_refused_with_a_sentence(tmp_path: Path):
+    """Strict OOXML, macros and absolute targets are read; backslashes in names and parts in UTF-16 are not."""
+    plain = table(row(2, *ROWS[0]))
+    assert len(read(raw_xlsx(tmp_path / "a", plain, main=files._STRICT))[1]) == 1
+    path = raw_xlsx(tmp_path / "b", plain, changed={"xl/vbaProject.bin": b"x"})
+    assert read(path)[0].format == "xlsm"
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    relations = parts["xl/_rels/workbook.xml.rels"].replace(b'Target="worksheets', b'Target="/xl/worksheets')
+    path.write_bytes(files.packed(parts | {"xl/_rels/workbook.xml.rels": relations}))
+    assert len(read(path)[1]) == 1
+    path.write_bytes(files.packed({name.replace("/", "\\"): part for name, part in parts.items()}))
+    assert refused(path).code == "corrupt"
+    for name in ("xl/workbook.xml", "xl/worksheets/sheet1.xml"):
+        wide = ('<?xml version="1.0" encoding="UTF-16"?>' + parts[name].decode()).encode("utf-16")
+        path.write_bytes(files.packed(parts | {name: wide}))
+        assert refused(path).code == "corrupt"

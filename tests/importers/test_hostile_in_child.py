@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import zipfile
 from dataclasses import asdict
@@ -13,6 +14,7 @@ import pytest
 
 from config.children import ChildDied, run
 from importers.contracts import Limits
+from importers.refusals import SENTENCES
 from tests.importers import files
 from tests.importers.files import HEADER, REDEEM, ROWS, raw_xlsx, row, table, text_cell
 
@@ -112,10 +114,29 @@ def repeated_cell(path: Path) -> Path:
 def test_a_hostile_file_is_answered_alike_every_time(write: Any, codes: set[str], tmp_path: Path):
     """Twenty-five times the same code and sentence, with no process left over."""
     path = write(tmp_path / "hostile")
+    children = psutil.Process().children()
     answers = {answer(path) for _ in range(TIMES)}
     assert len(answers) == 1
     assert answers.pop()[0] in codes
-    assert psutil.Process().children() == []
+    assert psutil.Process().children() == children
+
+
+@pytest.mark.parametrize("write", [files.xlsx, files.xls, files.ods, files.xlsb])
+def test_files_with_wrong_bytes_are_answered(write: Any, tmp_path: Path):
+    """Whatever is wrong with a file, the child reads it, refuses it or dies in a way that has a name."""
+    chance = random.Random(20261125)
+    content = write(tmp_path / "a", (HEADER, *ROWS * 5)).read_bytes()
+    for _ in range(10):
+        wrong = bytearray(content)
+        for _ in range(chance.choice((1, 3, 20))):
+            wrong[chance.randrange(len(wrong))] = chance.randrange(256)
+        (tmp_path / "b").write_bytes(wrong)
+        try:
+            found = in_child(tmp_path / "b")
+        except ChildDied as death:
+            assert death.how in ("memory", "aborted")
+        else:
+            assert found.get("row_count") or found["refused"]["code"] in SENTENCES
 
 
 def test_a_file_that_takes_too_long_runs_into_the_limit(tmp_path: Path):

@@ -170,6 +170,13 @@ def test_a_total_in_the_middle_or_beside_words_is_a_row(tmp_path: Path):
     assert reading.warnings == []
 
 
+def test_rows_of_nothing_but_spaces_are_no_rows(tmp_path: Path):
+    """No-break and zero-width spaces too; blank cells between others are null, those at the end are not kept."""
+    rows = ((" ", "\u00a0"), ROWS[0], ("\u200b", " "), (ROWS[1][0], "", "", "IT", "", ""), ("", "\t"))
+    _, lines = read(files.xlsx(tmp_path / "a", (HEADER, *rows)))
+    assert [line.cells for line in lines] == [list(ROWS[0]), [ROWS[1][0], None, None, "IT"]]
+
+
 def test_unknown_columns_are_kept(tmp_path: Path):
     """A column that the kind does not know comes along, in its place."""
     reading, lines = read(files.xlsx(tmp_path / "a", (("Note", *HEADER, "Regione"), ("n", *ROWS[0], "Lazio"))))

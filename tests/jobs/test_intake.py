@@ -11,7 +11,7 @@ from jobs import intake
 from jobs.reading import source_name
 from jobs.refusals import Refused
 from models import batches
-from tests.jobs.conftest import account, state
+from tests.apps import account, state
 
 Submit = Callable[..., int]
 LIST = "code;company\nABC-1234;Rossi\n"

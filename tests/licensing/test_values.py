@@ -152,7 +152,8 @@ def test_what_is_no_address(text: str):
     ("text", "code"),
     [
         ("IT", "IT"), ("it", "IT"), ("Italia", "IT"), ("ITALY", "IT"), ("Côte d'Ivoire", "CI"),
-        ("costa d’avorio", "CI"), ("Turkey", "TR"), ("Türkiye", "TR"), ("Turchia", "TR"), ("UK", "GB"), ("Regno Unito", "GB"), ("EL", "GR"),
+        ("costa d’avorio", "CI"),
+        ("Turkey", "TR"), ("Türkiye", "TR"), ("Turchia", "TR"), ("UK", "GB"), ("Regno Unito", "GB"), ("EL", "GR"),
         ("U.S.A.", "US"), ("United States", "US"), ("Stati Uniti d'America", "US"), ("Paesi Bassi", "NL"),
         ("Atlantis", "unknown_country"), ("XX", "unknown_country"), ("I", "unknown_country"),
     ],

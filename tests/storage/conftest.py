@@ -32,9 +32,7 @@ def open_on_server(monkeypatch: pytest.MonkeyPatch) -> OpenStore:
     return open_it
 
 
-@pytest.fixture(
-    params=["folder", "s3", pytest.param("endpoint", marks=pytest.mark.skipif(not ENDPOINT, reason="none"))]
-)
+@pytest.fixture(params=["folder", "s3", *(["endpoint"] if ENDPOINT else [])])
 def store(request: pytest.FixtureRequest, tmp_path: Path, open_on_server: OpenStore) -> Iterator[ObjectStore]:
     """Each kind of store, empty."""
     if request.param == "folder":

@@ -8,7 +8,7 @@ from config.wiring import App
 from jobs import status
 from models import accounts, products
 from models.database import scalar
-from tests.jobs.conftest import account, outcome_codes, product
+from tests.apps import account, outcome_codes, product
 
 Submit = Callable[..., int]
 

@@ -13,7 +13,7 @@ from jobs import running, status
 from licensing import codes
 from models import vouchers
 from models.database import scalar
-from tests.jobs.conftest import account, outcome_codes, product
+from tests.apps import account, outcome_codes, product
 
 Submit = Callable[..., int]
 HEADER = "oem,product,count,term,reference\n"

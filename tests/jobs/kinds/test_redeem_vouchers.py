@@ -12,7 +12,7 @@ from jobs import control, status
 from jobs.refusals import Refused
 from models import vouchers
 from models.database import copy_line, scalar, transaction
-from tests.jobs.conftest import account, outcome_codes, product, state
+from tests.apps import account, outcome_codes, product, state
 
 Submit = Callable[..., int]
 HEADER = "Voucher code;Company;Country;Host ID\n"

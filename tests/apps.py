@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from sqlalchemy import Engine
@@ -36,7 +36,7 @@ def app(engine: Engine, valkey_url: str, tmp_path: Path) -> App:
 
 
 @pytest.fixture
-def drive(app: App) -> Iterator[Callable[[], None]]:
+def drive(app: App) -> Callable[[], None]:
     """Work off everything that there is, as a worker and a scheduler would."""
     heartbeat = working.Heartbeat(app, "test", "worker", "here", os.getpid())
 
@@ -73,7 +73,7 @@ def submit(app: App, tmp_path: Path, drive: Callable[[], None]) -> Submit:
         kind: str = "redeem-vouchers",
         account: str = "OEM",
         key: str | None = None,
-        confirm: str = "auto",
+        confirm: Literal["ask", "auto"] = "auto",
         given: Mapping[str, str] | None = None,
         filename: str = "list.csv",
         work: bool = True,
