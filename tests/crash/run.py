@@ -26,6 +26,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from config import logging
+from config.settings import Settings
 from models.database import connect
 from tests.crash.books import Answers, Books, differences
 from tests.crash.faults import DECK, Faults, committed
@@ -45,7 +47,7 @@ SETTINGS = {
     "sweep_seconds": 0.5,
     "outage_wait_seconds": 0.5,
 }
-LONGEST_WAIT_SECONDS = 1.6  # before a fault
+LONGEST_WAIT_SECONDS = 1.2  # before a fault
 
 
 @dataclass
@@ -74,6 +76,7 @@ class Storm:
 def main(arguments: list[str] | None = None) -> int:
     """Run, print, and say by the exit code whether the books were right."""
     asked = _arguments().parse_args(arguments)
+    logging.configure(Settings(log_level="error"))
     seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
     batches = asked.batches or max(8, asked.faults)
     again = f"python -m tests.crash.run --faults {asked.faults} --batches {batches} --rows {asked.rows} --seed {seed}"

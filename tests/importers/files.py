@@ -11,7 +11,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import orjson
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped, unused-ignore]
 import xlwt
 from odf.opendocument import OpenDocumentSpreadsheet
 from odf.table import Table, TableCell, TableRow

@@ -122,7 +122,7 @@ def test_cells_keep_their_types(tmp_path: Path):
 
 def test_times_and_durations_are_read(tmp_path: Path):
     """A time of day is packed as such; a duration beyond a day as the text that a person sees."""
-    import xlsxwriter
+    import xlsxwriter  # type: ignore[import-untyped, unused-ignore]
 
     book = xlsxwriter.Workbook(str(tmp_path / "a"))
     sheet = book.add_worksheet()
