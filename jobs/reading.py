@@ -37,8 +37,20 @@ def read(app: App, connection: Connection, chunk: Chunk) -> None:
                 raise BatchRefused(**found["refused"])
             if batch.is_atomic and found["row_count"] > MOST_ATOMIC_ROWS:
                 raise BatchRefused("too_many_rows", *too_many_rows(found["row_count"]))
+            if KINDS[batch.kind].produce is not None:
+                found["warnings"] += _equal_orders(connection, batch)
             batches.change(connection, batch.id, reading=found, row_count=found["row_count"])
             leases.finish(connection, chunk, {"rows": found["row_count"]})
+
+
+def _equal_orders(connection: Connection, batch: Batch) -> list[dict[str, Any]]:
+    """A warning about rows that are alike and have no reference: each is an order of its own."""
+    equal = rows.equal_without_subject(connection, batch.id)
+    if not equal:
+        return []
+    en = "Equal rows without a reference are separate orders. Give each order a reference if that is not meant."
+    it = "Righe uguali senza riferimento sono ordini separati. Dare a ogni ordine un riferimento se non è voluto."
+    return [{"code": "equal_orders", "en": en, "it": it, "cells": [str(row) for row in equal[:5]], "count": len(equal)}]
 
 
 def source_name(sha256: str) -> str:

@@ -120,7 +120,7 @@ def _reading(batch: Batch, language: Language) -> dict[str, Any] | None:
     known = {field.name: field for field in kind.fields}
     found["matched"] = {
         name: {"column": column_letters(index), "title": known[name].title[language]}
-        for name, index in found["columns"].items()
+        for name, index in sorted(found["columns"].items(), key=lambda item: int(item[1]))
     }
     return found
 

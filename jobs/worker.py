@@ -33,6 +33,8 @@ def serve(app: App, ended: threading.Event) -> None:
     heartbeat.start()
     worker.start()
     _search_for_cycles_seldom()
+    for warning in broker.warnings(app.settings.redis_url):
+        log.warning(warning)
     log.info("worker started", worker=heartbeat.name)
     ended.wait()
     log.info("worker ends after the chunk in hand")

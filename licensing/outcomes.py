@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from licensing.field_catalogue import FIELDS
 from licensing.fields import Language
 
 Outcome = Literal["issued", "unchanged", "accepted", "rejected", "skipped"]
@@ -25,9 +26,15 @@ class Code:
     it: str
 
     def sentence(self, language: Language, detail: str = "") -> str:
-        """The sentence in a language with its detail filled in."""
+        """The sentence in a language with its detail filled in; names of columns become their titles."""
         text = self.it if language == "it" else self.en
+        if self.code in _NAMING_COLUMNS:
+            names = detail.split(", ")
+            detail = ", ".join(FIELDS[name].title[language] if name in FIELDS else name for name in names)
         return text.replace("{detail}", detail)
+
+
+_NAMING_COLUMNS = frozenset({"missing_value", "updated", "voucher_in_use"})
 
 
 _ALL = (

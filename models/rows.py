@@ -97,6 +97,17 @@ def of_subjects_in_lane(connection: Connection, batch_id: int, lane: int) -> lis
     return [Row(*row) for row in found]
 
 
+def equal_without_subject(connection: Connection, batch_id: int) -> list[int]:
+    """The sheet rows of rows that repeat an earlier one, cell for cell, and are about nothing that could be compared."""
+    found = fetch(
+        connection,
+        "SELECT sheet_row FROM (SELECT sheet_row, row_number() OVER (PARTITION BY cells ORDER BY ordinal) AS time"
+        "  FROM rows WHERE batch_id = %(batch)s AND subject IS NULL) r WHERE time > 1 ORDER BY sheet_row",
+        {"batch": batch_id},
+    )
+    return [row[0] for row in found]
+
+
 def lanes(connection: Connection, batch_id: int) -> list[tuple[int, int, int, int]]:
     """(lane, first ordinal, last ordinal, rows) of each lane of rows that repeat a subject."""
     found = fetch(

@@ -83,3 +83,12 @@ def test_all_or_nothing_holds_for_orders(app: App, submit: Submit) -> None:
         assert vouchers.sums(connection)["total"] == 0
     good = order(submit, "OEM,P,50,,R", "OEM,P,50,,R", on_error="stop")
     assert outcome_codes(app, good) == ["minted", "already_minted"]
+
+
+def test_equal_orders_without_a_reference_are_told(app: App, submit: Submit) -> None:
+    """Each is minted, and the preview warns with the rows; with references nobody is warned."""
+    batch_id = order(submit, "OEM,P,5,,", "OEM,P,6,,", "OEM,P,5,,", confirm="ask")
+    warnings = status.of_batch(app, batch_id)["reading"]["warnings"]
+    assert [(warning["code"], warning["cells"]) for warning in warnings] == [("equal_orders", ["4"])]
+    with_references = order(submit, "OEM,P,5,,A", "OEM,P,5,,B", confirm="ask")
+    assert status.of_batch(app, with_references)["reading"]["warnings"] == []
