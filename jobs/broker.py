@@ -72,5 +72,5 @@ def warnings(redis_url: str) -> list[str]:
     return found
 
 
-def _text(told: str | bytes) -> str:
-    return told.decode() if isinstance(told, bytes) else told
+def _text(told: object) -> str:
+    return told.decode() if isinstance(told, bytes) else str(told)

@@ -98,7 +98,7 @@ def of_subjects_in_lane(connection: Connection, batch_id: int, lane: int) -> lis
 
 
 def equal_without_subject(connection: Connection, batch_id: int) -> list[int]:
-    """The sheet rows of rows that repeat an earlier one, cell for cell, and are about nothing that could be compared."""
+    """The sheet rows of rows that repeat an earlier one, cell for cell, and have no subject to be compared by."""
     found = fetch(
         connection,
         "SELECT sheet_row FROM (SELECT sheet_row, row_number() OVER (PARTITION BY cells ORDER BY ordinal) AS time"
