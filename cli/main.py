@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import batches, demo, keys, serving, template, verify
+from cli import batches, bench, demo, keys, serving, template, verify
 from cli.output import Commands
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("show")(batches.show)
 app.command("confirm")(batches.confirm)
 app.command("cancel")(batches.cancel)
 app.command("results")(batches.results)
+app.command("bench")(bench.bench)
 app.command("migrate")(serving.migrate)
 app.command("worker")(serving.worker)
 app.command("scheduler")(serving.scheduler)

@@ -61,14 +61,14 @@ def bench_app(workers: int) -> Iterator[App]:
             yield app
 
 
-def prepare(app: App) -> tuple[int, int]:
+def prepare(app: App, number: str = "BENCH-OEM") -> tuple[int, int]:
     """An OEM and a product; their ids."""
     empty = dict.fromkeys(("email", "country", "locale", "time_zone", "separator", "encoding", "confirm", "state"))
     with transaction(app.engine) as connection:
-        accounts.save(connection, [empty | {"number": "BENCH-OEM", "type": "oem", "name": "Bench OEM"}])
+        accounts.save(connection, [empty | {"number": number, "type": "oem", "name": number}])
         record = {"sku": "BENCH", "name": "Bench", "description": None, "host_bound": False, "term_months": 12}
         products.save(connection, record)
-        oem = accounts.by_number(connection, "BENCH-OEM")
+        oem = accounts.by_number(connection, number)
         assert oem is not None
         return oem.id, int(scalar(connection, "SELECT id FROM products WHERE sku = 'BENCH'"))
 
@@ -104,9 +104,9 @@ def processes(app: App, workers: int) -> Iterator[Supervisor]:
         yield supervisor
 
 
-def _alive(app: App) -> list[tuple[Any, ...]]:
+def _alive(app: App, role: str = "worker") -> list[tuple[Any, ...]]:
     with app.engine.connect() as connection:
-        return workers.alive(connection, "worker", within_seconds=30)
+        return workers.alive(connection, role, within_seconds=30)
 
 
 def timed_batch(app: App, path: Path, account: str = "BENCH-OEM") -> tuple[float, dict[str, Any], dict[str, int]]:
@@ -120,7 +120,7 @@ def timed_batch(app: App, path: Path, account: str = "BENCH-OEM") -> tuple[float
     if report["state"] != "done":
         raise RuntimeError(f"the batch ended as {report['state']}: {report['reason']}")
     time.sleep(app.settings.heartbeat_seconds + 1)  # so that every worker has told its peak
-    peaks = {"worker": max((row[5] for row in _alive(app)), default=0)}
+    peaks = {role: max((row[5] for row in _alive(app, role)), default=0) for role in ("worker", "scheduler")}
     peaks["reader"] = (report["reading"] or {}).get("peak_rss_mb", 0)
     return seconds, report, peaks
 

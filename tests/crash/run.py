@@ -18,13 +18,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from config import logging
 from config.settings import Settings
@@ -34,6 +34,7 @@ from tests.crash.faults import DECK, Faults, committed
 from tests.crash.files import Plan, draw
 from tests.crash.installations import Installation, installed, wait_for_workers
 from tests.crash.planted import BUGS
+from tests.crash.reports import Report, show
 from tests.crash.sending import Sender
 from tests.crash.stopping import stop_a_worker
 from tests.crash.watching import Watcher
@@ -50,27 +51,18 @@ SETTINGS = {
 LONGEST_WAIT_SECONDS = 1.2  # before a fault
 
 
-@dataclass
-class Report:
-    """What came of a run."""
-
-    seed: int
-    faults: dict[str, int] = field(default_factory=dict)
-    passed_over: dict[str, int] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    codes: dict[str, int] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
-
-
 @dataclass(frozen=True)
 class Storm:
-    """What a run is asked to do: so many faults out of a deck, a planted bug, and how long nothing may happen."""
+    """What a run is asked to do: so many faults out of a deck, a planted bug, and how long nothing may happen.
+
+    ``stopped``: for how many seconds a worker with the real lease is stopped afterwards.
+    """
 
     count: int
     deck: dict[str, int]
     bug: str
     patience: float
+    stopped: float
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,8 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _arguments().parse_args(arguments)
     logging.configure(Settings(log_level="error"))
     seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
-    batches = asked.batches or max(8, asked.faults)
+    batches = asked.batches or max(8, asked.faults * 3 // 4)
     again = f"python -m tests.crash.run --faults {asked.faults} --batches {batches} --rows {asked.rows} --seed {seed}"
+    again += "".join(f" --{name} {value}" for name in ("only", "plant") if (value := getattr(asked, name)))
     console = Console(stderr=True)
     console.print(f"Seed {seed}. The same run again: {again}", highlight=False, soft_wrap=True)
     home = Path(tempfile.mkdtemp(prefix="keymill-crash-"))
@@ -87,15 +80,11 @@ def main(arguments: list[str] | None = None) -> int:
     plan = draw(seed, batches, asked.rows)
     with _bar(console, asked.json) as bar:
         deck = {name: times for name, times in DECK.items() if asked.only in ("", name)}
-        report = run(plan, seed, Storm(asked.faults, deck, asked.plant, asked.patience), home, bar)
-        if asked.stopped and not report.wrong:
-            done_after, wrong = stop_a_worker(home / "stopped", asked.stopped, seed)
-            report.seconds["stopped worker's chunk done"] = done_after
-            report.wrong += wrong
+        report = run(plan, seed, Storm(asked.faults, deck, asked.plant, asked.patience, asked.stopped), home, bar)
     if asked.json:
         print(json.dumps(vars(report)))
     else:
-        _print(console, report)
+        show(console, report)
     if report.wrong:
         console.print(f"[red]Wrong.[/] Logs and data: {home}\nThe same run again: {again}", highlight=False)
         return 1
@@ -106,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.run", description=__doc__.splitlines()[0])
     parser.add_argument("--faults", type=int, default=200)
-    parser.add_argument("--batches", type=int, help="files; default: one for each fault")
+    parser.add_argument("--batches", type=int, help="files; default: three for four faults")
     parser.add_argument("--rows", type=int, default=800, help="rows of a file")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--only", choices=sorted(DECK), default="", help="faults of one sort only")
@@ -127,12 +116,18 @@ def _bar(console: Console, quiet: bool) -> Iterator[Progress]:
 
 
 def run(plan: Plan, seed: int, storm: Storm, home: Path, bar: Progress) -> Report:
-    """The disturbed run, its books, and the same files once more undisturbed."""
+    """The disturbed run and its books; the same files once more undisturbed, and meanwhile a worker that is stopped."""
     report = Report(seed)
     answers = _disturbed(plan, report, storm, home, bar)
-    if answers is not None and not report.wrong:
+    if answers is None or report.wrong:
+        return report
+    with ThreadPoolExecutor(1) as aside:
+        stopping = aside.submit(stop_a_worker, home / "stopped", storm.stopped, seed) if storm.stopped else None
         undisturbed = _undisturbed(plan, report, storm.patience, home, bar)
         report.wrong += differences(answers, undisturbed, plan.uploads)
+        if stopping is not None:
+            report.seconds["stopped worker's chunk done"], wrong = stopping.result()
+            report.wrong += wrong
     return report
 
 
@@ -230,22 +225,6 @@ def _undisturbed(plan: Plan, report: Report, patience: float, home: Path, bar: P
         answers = Books(site.app, sender.batches, plan.uploads).answers()
     report.seconds["undisturbed"] = round(time.monotonic() - start, 1)
     return answers
-
-
-def _print(console: Console, report: Report) -> None:
-    table = Table("Fault", "Done", "Met nobody")
-    for name, done in report.faults.items():
-        table.add_row(name, str(done), str(report.passed_over[name]))
-    console.print(table)
-    table = Table("Checked", "Number")
-    for name, number in (report.counts | report.codes).items():
-        table.add_row(name, f"{number:,}")
-    console.print(table)
-    console.print("Seconds: " + ", ".join(f"{name} {seconds}" for name, seconds in report.seconds.items()))
-    for sentence in report.wrong[:30]:
-        console.print(f"[red]- {sentence}[/]", highlight=False)
-    if not report.wrong:
-        console.print("[green]The books are right.[/]")
 
 
 if __name__ == "__main__":

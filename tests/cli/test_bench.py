@@ -1,0 +1,30 @@
+"""Every benchmark runs and prints its line; what it measures is never judged here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.bench import BENCHES
+from tests.cli.test_batches import COMMAND, environment
+
+PROMISED = {"bench", "rows", "workers"}
+WITH_A_FLOOR = PROMISED | {"rows_per_second", "floor_rows_per_second", "ratio"}
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_a_benchmark_prints_one_json_line(name: str, open_folder: Path) -> None:
+    """A few hundred rows through the real thing; the line has the promised names."""
+    arguments = [*COMMAND, "bench", name, "--rows", "400", "--workers", "1"]
+    told = subprocess.run(arguments, env=environment(open_folder), capture_output=True, text=True, timeout=200)
+    assert told.returncode == 0, told.stderr
+    document = json.loads(told.stdout)
+    assert (PROMISED if name == "small-beside-big" else WITH_A_FLOOR) <= set(document)
+    assert document["bench"] == name
+    if name == "redeem-vouchers":
+        assert document["outcomes"]["issued"] == 400
+        assert {"read", "run", "finish"} <= set(document["stage_seconds"])
+        assert {"worker", "reader"} <= set(document["peak_rss_mb"])
