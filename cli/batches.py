@@ -84,6 +84,7 @@ def submit(
         if preview or wait:
             _wait_and_tell(app, accepted.batch_id, output, stop_at_preview=preview)
         else:
+            output.say(f"Follow it: keymill show {accepted.batch_id}", f"Seguirlo: keymill show {accepted.batch_id}")
             output.document({"batch": accepted.batch_id, "new": accepted.is_new})
 
 

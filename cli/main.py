@@ -17,9 +17,6 @@ app = typer.Typer(
 )
 
 # One line a command or command group.
-app.command("verify")(verify.verify)
-app.command("template")(template.template)
-app.add_typer(keys.app, name="keys")
 app.command("demo")(demo.demo)
 app.command("submit")(batches.submit)
 app.command("batches")(batches.batches)
@@ -27,11 +24,15 @@ app.command("show")(batches.show)
 app.command("confirm")(batches.confirm)
 app.command("cancel")(batches.cancel)
 app.command("results")(batches.results)
-app.command("bench")(bench.bench)
-app.command("migrate")(serving.migrate)
+app.command("template")(template.template)
+app.command("verify")(verify.verify)
+app.add_typer(keys.app, name="keys")
+app.command("up")(serving.up)
 app.command("worker")(serving.worker)
 app.command("scheduler")(serving.scheduler)
-app.command("up")(serving.up)
+app.command("migrate")(serving.migrate)
+app.command("bench")(bench.bench)
+
 
 if __name__ == "__main__":
     app()
