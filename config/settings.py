@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     )
     attempts: int = Field(default=3, ge=1, description="Times that a chunk is tried before it is parked.")
     lease_seconds: float = Field(
-        default=30, gt=0, description="How long a chunk belongs to a worker that gives no sign of life."
+        default=25, gt=0, description="How long a chunk belongs to a worker that gives no sign of life."
     )
     heartbeat_seconds: float = Field(default=5, gt=0, description="How often a worker gives a sign of life.")
     sweep_seconds: float = Field(default=5, gt=0, description="How often lost work is looked for.")

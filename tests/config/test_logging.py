@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 import logging, structlog
 from config.logging import configure
@@ -16,6 +18,7 @@ structlog.get_logger("keymill.test").info("chunk done", rows=7, city="Forlì")
 logging.getLogger("library").warning("slow %s", "query")
 logging.getLogger("botocore").info("noise")
 try:
+    password = "secret-" + "sesame"
     1 / 0
 except ZeroDivisionError:
     structlog.get_logger("keymill.test").exception("broken")
@@ -47,3 +50,11 @@ def test_text_is_readable_and_uncoloured_off_a_terminal():
     assert out == ""
     assert "chunk done" in err and "rows=7" in err and "slow query" in err and "noise" not in err
     assert "\x1b[" not in err
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_traceback_never_tells_the_values_of_variables(form: str):
+    """Keys and passwords stand in local variables where things break; the log shows the lines and not them."""
+    _, err = logged(form)
+    assert "ZeroDivisionError" in err
+    assert "sesame" not in err.replace('"secret-" + "sesame"', "")

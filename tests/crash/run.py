@@ -85,11 +85,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(vars(report)))
     else:
         show(console, report)
-    if report.wrong:
+    if report.wrong and not asked.plant:
         console.print(f"[red]Wrong.[/] Logs and data: {home}\nThe same run again: {again}", highlight=False)
         return 1
     shutil.rmtree(home)
-    return 0
+    return int(bool(report.wrong))
 
 
 def _arguments() -> argparse.ArgumentParser:
