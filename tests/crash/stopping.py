@@ -1,4 +1,4 @@
-"""A worker that is stopped for long in the middle of a chunk, with the real lease of 30 seconds, and then goes on."""
+"""A worker that is stopped for long in the middle of a chunk, with the real lease, and then goes on."""
 
 from __future__ import annotations
 
