@@ -38,7 +38,8 @@ class Heartbeat:
     def stop(self) -> None:
         """Take this process off the list of those alive."""
         self._ended.set()
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
         try:
             with transaction(self._app.engine) as connection:
                 workers.leave(connection, self.name)

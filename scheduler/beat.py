@@ -12,6 +12,7 @@ import structlog
 from config.wiring import App
 from jobs.sweep import sweep
 from jobs.working import Heartbeat
+from models import workers
 
 log = structlog.get_logger("keymill.scheduler")
 
@@ -22,10 +23,22 @@ def serve(app: App, ended: threading.Event) -> None:
     heartbeat = Heartbeat(app, f"{host}:{pid}:{secrets.token_hex(3)}", "scheduler", host, pid)
     heartbeat.start()
     log.info("scheduler started", scheduler=heartbeat.name)
+    was_away = False
     while not ended.is_set():
         try:
+            if was_away:
+                _let_the_living_go_first(app, ended)
+                was_away = False
             sweep(app)
         except Exception as error:
             log.warning("sweep failed", error=f"{type(error).__name__}: {error}"[:500])
+            was_away = True
         ended.wait(app.settings.sweep_seconds)
     heartbeat.stop()
+
+
+def _let_the_living_go_first(app: App, ended: threading.Event) -> None:
+    """Once the database is back, wait two heartbeats: leases ran out because nobody could renew them."""
+    with app.engine.connect() as connection:
+        workers.alive(connection, "worker", app.settings.lease_seconds)
+    ended.wait(2 * app.settings.heartbeat_seconds)

@@ -36,12 +36,13 @@ def prepare(database_url: str, order_id: int) -> int:
     return count
 
 
-def measure(database_url: str, rows: int, workers: int) -> float:
-    """How many seconds the floor takes for so many prepared rows."""
+def measure(database_url: str, first: int, last: int, workers: int) -> float:
+    """How many seconds the floor takes for prepared rows, from one to another."""
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(workers + 1)
     processes = [
-        context.Process(target=_work, args=(database_url, rows, number, workers, barrier)) for number in range(workers)
+        context.Process(target=_work, args=(database_url, first + number * CHUNK_ROWS, last, workers, barrier))
+        for number in range(workers)
     ]
     for process in processes:
         process.start()
@@ -54,15 +55,15 @@ def measure(database_url: str, rows: int, workers: int) -> float:
     return time.perf_counter() - start
 
 
-def _work(database_url: str, rows: int, number: int, workers: int, barrier: Barrier) -> None:
+def _work(database_url: str, start: int, last: int, workers: int, barrier: Barrier) -> None:
     engine = connect(database_url)
     signer = Signer("floor", bytes(32), "https://keymill.example")
     with transaction(engine) as connection:
         fetch(connection, "SELECT 1", {})
     barrier.wait(timeout=60)
-    for first in range(1 + number * CHUNK_ROWS, rows + 1, workers * CHUNK_ROWS):
+    for first in range(start, last + 1, workers * CHUNK_ROWS):
         with transaction(engine) as connection:
-            joined = fetch(connection, _JOIN, {"first": first, "last": first + CHUNK_ROWS - 1})
+            joined = fetch(connection, _JOIN, {"first": first, "last": min(first + CHUNK_ROWS - 1, last)})
             fresh = numbers.license_numbers(len(joined))
             keys = signer.sign_many(
                 LicenseClaims("KMC-0000-0000-0000", number, 1_800_000_000, None, "FLOOR", "1", 1) for number in fresh

@@ -24,7 +24,10 @@ def test_a_benchmark_prints_one_json_line(name: str, open_folder: Path) -> None:
     document = json.loads(told.stdout)
     assert (PROMISED if name == "small-beside-big" else WITH_A_FLOOR) <= set(document)
     assert document["bench"] == name
+    if name == "read":
+        assert {"csv_rows_per_second", "csv_floor_rows_per_second", "csv_ratio"} <= set(document)
     if name == "redeem-vouchers":
         assert document["outcomes"]["issued"] == 400
+        assert document["floor_spread"] >= 1
         assert {"read", "run", "finish"} <= set(document["stage_seconds"])
         assert {"worker", "reader"} <= set(document["peak_rss_mb"])
