@@ -30,7 +30,6 @@ def settle(work: Work, named: Iterable[Named]) -> dict[tuple[str, str], tuple[in
     for customer in named:
         by_key.setdefault((customer.company_key, customer.country), customer)
     with transaction(work.engine) as connection:
-        accounts.end_session_when_idle(connection, seconds=10)  # a frozen worker must not keep others waiting
         found = accounts.find_customers(connection, work.account.id, list(by_key))
         missing = [customer for key, customer in by_key.items() if key not in found]
         if missing:

@@ -94,6 +94,7 @@ def render(app: App, connection: Connection, chunk: Chunk) -> None:
     with connection.begin():
         batch = batches.by_id(connection, chunk.batch_id)
         assert batch is not None
+        leases.still_held(connection, chunk)
         piece = _store_piece(app, batch, chunk, lines.stored(connection, batch, chunk.first, chunk.last))
         leases.finish(connection, chunk, {"rows": piece["rows"], "piece": piece})
 

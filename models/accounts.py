@@ -168,11 +168,6 @@ def delegate(connection: Connection, pairs: Iterable[tuple[str, str]]) -> None:
         )
 
 
-def end_session_when_idle(connection: Connection, *, seconds: int) -> None:
-    """Let PostgreSQL end the session if this transaction stands still for so long."""
-    run(connection, f"SET LOCAL idle_in_transaction_session_timeout = '{int(seconds)}s'", {})
-
-
 def find_customers(
     connection: Connection, registered_by: int, wanted: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], tuple[int, str]]:

@@ -21,6 +21,7 @@ metadata = MetaData(
     }
 )
 
+IDLE_SECONDS = 10  # that a transaction may stand still
 _cursor_numbers = itertools.count(1)
 ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -30,14 +31,22 @@ class DatabaseUnavailable(Exception):
 
 
 def connect(url: str, *, pool_size: int = 5) -> Engine:
-    """An engine for a ``postgresql://`` URL. Connects at first use, checks a pooled connection before lending it."""
+    """An engine for a ``postgresql://`` URL. Connects at first use, checks a pooled connection before lending it.
+
+    A transaction that stands still is ended by PostgreSQL: a frozen process must not keep rows locked. Work under a
+    lease may stand still for as long as its lease lasts (``models.leases.still_held``).
+    """
     if url.startswith("postgresql://"):
         url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
     return create_engine(
         url,
         pool_pre_ping=True,
         pool_size=pool_size,
-        connect_args={"connect_timeout": 10, "application_name": "keymill"},
+        connect_args={
+            "connect_timeout": 10,
+            "application_name": "keymill",
+            "options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s",
+        },
     )
 
 

@@ -86,8 +86,9 @@ def still_held(connection: Connection, chunk: Chunk) -> None:
     """Raise :class:`LeaseLost` if the lease is another's by now.
 
     An early way out only; what decides is the fenced update that ends the transaction. It takes no lock, so that the
-    heartbeat can renew the lease of long work.
+    heartbeat can renew the lease of long work. The session may stand still from here on: it is ended with its lease.
     """
+    run(connection, "SET LOCAL idle_in_transaction_session_timeout = 0", {})
     held = run(
         connection,
         "SELECT FROM chunks WHERE id = %(id)s AND state = 'leased' AND fence = %(fence)s",

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, text
 
 from models import accounts, batches, chunks, leases
 from models.chunks import Chunk
-from models.database import run, scalar, transaction
+from models.database import IDLE_SECONDS, run, scalar, transaction
 from models.leases import LeaseLost
 
 
@@ -164,3 +164,18 @@ def test_what_was_said_stays_said(engine: Engine) -> None:
     ):
         with pytest.raises(Exception, match="append-only"), engine.begin() as connection:
             connection.execute(text(statement))
+
+
+def test_a_transaction_that_stands_still_is_ended_unless_it_works_under_a_lease(
+    engine: Engine, two_batches: tuple[int, int]
+) -> None:
+    """A process that froze while it leased or planned keeps no row locked; the work itself may take its time."""
+    with transaction(engine) as connection:
+        asked = "SHOW idle_in_transaction_session_timeout"
+        assert scalar(connection, asked) == f"{IDLE_SECONDS}s"
+        chunk = leases.claim(connection, "w", 30, attempts=3)
+        assert chunk is not None
+        leases.still_held(connection, chunk)
+        assert scalar(connection, asked) == "0"
+    with transaction(engine) as connection:
+        assert scalar(connection, asked) == f"{IDLE_SECONDS}s"
