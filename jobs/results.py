@@ -157,7 +157,7 @@ def _codes(place: Place) -> list[dict[str, Any]]:
 
 def _licenses(place: Place, counts: dict[str, int]) -> list[dict[str, Any]]:
     """One archive of license files, where they are few enough that somebody may look at them one by one."""
-    found = sum(counts.get(code, 0) for code in LICENSE_CODES)
+    found = licenses.count_of_batch(place.connection, place.batch.id) if any(map(counts.get, LICENSE_CODES)) else 0
     if not 0 < found <= MOST_BUNDLED_LICENSES:
         return []
     blocks = license_bundles.bundle(license_files(place.connection, place.batch.id))

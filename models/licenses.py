@@ -84,6 +84,12 @@ def shown(connection: Connection, numbers: Sequence[str]) -> dict[str, Shown]:
     return {row[0]: Shown(*row[1:]) for row in rows}
 
 
+def count_of_batch(connection: Connection, batch_id: int) -> int:
+    """How many different licenses a batch issued or found again."""
+    query = "SELECT count(DISTINCT license_number) FROM outcomes WHERE batch_id = %(batch)s"
+    return int(fetch(connection, query, {"batch": batch_id})[0][0])
+
+
 class IssuedKey(NamedTuple):
     """A key as a result file or license file shows it."""
 

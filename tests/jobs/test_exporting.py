@@ -117,7 +117,8 @@ def test_the_source_workbook_itself_comes_back(app: App, submit: Submit, codes: 
 
 def test_the_manifest_says_what_lies_there(app: App, submit: Submit, codes: list[str]) -> None:
     """Its digests and counts are those of the stored files and of the batch."""
-    batch_id = submit("code;company\n" + "".join(f"{code};Rossi\n" for code in [*codes[:5], "ACME-NONE-1"]))
+    sent = [*codes[:5], codes[0], "ACME-NONE-1"]
+    batch_id = submit("code;company\n" + "".join(f"{code};Rossi\n" for code in sent))
     report = status.of_batch(app, batch_id)
     files = {file["role"]: file for file in report["results"]["files"]}
     manifest = json.loads(b"".join(app.store.get(files["manifest"]["name"])))
@@ -125,6 +126,7 @@ def test_the_manifest_says_what_lies_there(app: App, submit: Submit, codes: list
     assert {f["name"]: f["sha256"] for f in manifest["files"]} == {
         file["file"]: file["sha256"] for role, file in files.items() if role != "manifest"
     }
+    assert files["licenses"]["rows"] == 5
 
 
 def test_everything_works_on_s3_too(
