@@ -27,7 +27,9 @@ def _unfenced() -> None:
         )
 
     leases._settle = settle
-    leases.still_held = lambda connection, chunk: None
+    leases.still_held = lambda connection, chunk: run(
+        connection, "SET LOCAL idle_in_transaction_session_timeout = 0", {}
+    )
     leases.end_session = lambda connection, session: None
 
 
