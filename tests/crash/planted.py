@@ -26,10 +26,11 @@ def _unfenced() -> None:
             parameters | {"id": chunk.id},
         )
 
+    def still_held(connection: Any, chunk: Any) -> None:
+        run(connection, "SET LOCAL idle_in_transaction_session_timeout = 0", {})
+
     leases._settle = settle
-    leases.still_held = lambda connection, chunk: run(
-        connection, "SET LOCAL idle_in_transaction_session_timeout = 0", {}
-    )
+    leases.still_held = still_held
     leases.end_session = lambda connection, session: None
 
 
