@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.output import Json, Lang, opened_app, read_file, speak, write_file
+from cli.output import Json, Lang, actor, opened_app, read_file, speak, write_file
 
 app = typer.Typer(help="Signing keys and the public key set.", no_args_is_help=True)
-
-
-def _actor() -> str:
-    """Who stands in the audit log: the operating-system user at this terminal."""
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):
-        return "cli"
 
 
 @app.command("list")
@@ -57,7 +48,7 @@ def rotate(
 
     out = speak(as_json, lang)
     with opened_app() as app:
-        kid = keys.rotate(app.engine, app.kek, actor=_actor(), lost=lost)
+        kid = keys.rotate(app.engine, app.kek, actor=actor(), lost=lost)
     out.say(
         f"The key {kid} signs from now on. Publish the key set again: keymill keys export",
         f"D'ora in poi firma la chiave {kid}. Pubblicare di nuovo l'insieme di chiavi: keymill keys export",
@@ -76,7 +67,7 @@ def export(
 
     out = speak(as_json, lang)
     with opened_app() as app:
-        keys.ensure_signing_key(app.engine, app.kek, actor=_actor())
+        keys.ensure_signing_key(app.engine, app.kek, actor=actor())
         key_set = keys.public_key_set(app.engine)
     if to is None:
         typer.echo(key_set, nl=False)
@@ -99,7 +90,7 @@ def rewrap(
     out = speak(as_json, lang)
     new_kek = key_encryption_key(read_file(to))
     with opened_app() as app:
-        done, lost = keys.rewrap_all(app.engine, app.kek, new_kek, actor=_actor())
+        done, lost = keys.rewrap_all(app.engine, app.kek, new_kek, actor=actor())
     if lost:
         names = ", ".join(lost)
         out.say(

@@ -5,12 +5,14 @@ Exit codes: 0 done, 1 refused with a sentence on standard error, 2 wrong usage.
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Lang = Annotated[Language | None, typer.Option("--lang", help="Language of sentences; default: KEYMILL_LANGUAGE.")]
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # told to stop, and the terminal was closed
 
 
 class Refused(Exception):
@@ -100,6 +103,14 @@ def usual_language() -> Language:
     return "en"
 
 
+def actor() -> str:
+    """Who stands in the audit log: the operating-system user at this terminal."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "cli"
+
+
 @contextmanager
 def opened_app() -> Iterator[App]:
     """The app on the servers that the environment names or on embedded ones, with the log on standard error."""
@@ -143,6 +154,25 @@ def _unusable(path: Path, en: str, it: str, problem: OSError) -> Refused:
     )
 
 
+@contextmanager
+def on_signals(numbers: Sequence[signal.Signals], handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Listen to signals while the block lasts, save those that this process was told to ignore (``nohup``)."""
+    before = {number: signal.getsignal(number) for number in numbers}
+    heard = [number for number, earlier in before.items() if earlier is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
+
+
+def _leave(number: int, _frame: object) -> NoReturn:
+    """End through the ``finally`` blocks of what is under way, which stop workers and servers."""
+    raise SystemExit(128 + number)
+
+
 class Commands(TyperGroup):
     """The commands; what one raises becomes a sentence and exit code 1."""
 
@@ -150,7 +180,8 @@ class Commands(TyperGroup):
         """Run a command."""
         speak(as_json=False, lang=None)
         try:
-            return super().invoke(ctx)
+            with on_signals(ENDINGS, _leave):
+                return super().invoke(ctx)
         except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
             raise
         except Exception as problem:

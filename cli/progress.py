@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from cli.output import Output
@@ -21,25 +22,56 @@ STAGES: dict[str, tuple[str, str]] = {
     "exporting": ("Writing results", "Scrittura risultati"),
 }
 POLL_SECONDS = 0.1
+SHORTEST_SECONDS = 0.3  # of a stage whose rate says anything
+LOOK_SECONDS = 2.0  # how often ``meanwhile`` is called
+OUTAGE_SECONDS = 60.0  # for how long a database that is away is waited for
 
 
-def follow(app: App, batch_id: int, output: Output, *, stop_at_preview: bool) -> dict[str, Any]:
+def follow(
+    app: App,
+    batch_id: int,
+    output: Output,
+    *,
+    stop_at_preview: bool = False,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
     """Wait until a batch has ended (or was previewed, where it then waits); its report."""
-    from jobs import control, status
+    from jobs import status
 
     ends = {"done", "failed", "cancelled"} | ({"previewed"} if stop_at_preview else set())
+    looked = time.monotonic()
     with _bars(output) as bars:
         shown = _Shown(bars, output)
-        while True:
-            with app.engine.connect() as connection:
-                batch = control.find(connection, batch_id)
-                progress = status.progress(connection, batch)
-            if batch.state in ends:
+        for state, progress in _looks(app, batch_id):
+            if state in ends:
                 shown.close()
                 break
             shown.update(progress)
+            if time.monotonic() - looked > LOOK_SECONDS:
+                meanwhile()
+                looked = time.monotonic()
             time.sleep(POLL_SECONDS)
     return status.of_batch(app, batch_id, output.language)
+
+
+def _looks(app: App, batch_id: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A batch's state and progress, again and again; a database that restarts meanwhile is waited for."""
+    from jobs import control, status
+    from models.database import is_outage
+
+    answered = time.monotonic()
+    while True:
+        try:
+            with app.engine.connect() as connection:
+                batch = control.find(connection, batch_id)
+                found = batch.state, status.progress(connection, batch)
+        except Exception as problem:
+            if not is_outage(problem) or time.monotonic() - answered > OUTAGE_SECONDS:
+                raise
+            time.sleep(POLL_SECONDS)
+            continue
+        answered = time.monotonic()
+        yield found
 
 
 class _Shown:
@@ -74,7 +106,6 @@ def _bars(output: Output) -> Progress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
-        MofNCompleteColumn,
         Progress,
         ProgressColumn,
         Task,
@@ -83,71 +114,27 @@ def _bars(output: Output) -> Progress:
     )
     from rich.text import Text
 
-    class Rate(ProgressColumn):
-        """Rows a second."""
+    class Count(ProgressColumn):
+        """Rows done of all, in stages that count rows."""
 
         def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="cyan")
+            counted = f"{task.completed:,.0f}/{task.total:,.0f}" if task.total and task.total > 1 else ""
+            return Text(counted, style="green")
+
+    class Rate(ProgressColumn):
+        """Rows a second since the stage began."""
+
+        def render(self, task: Task) -> Text:
+            seconds = task.finished_time if task.finished else task.elapsed
+            is_known = task.total not in (None, 1) and seconds and seconds >= SHORTEST_SECONDS
+            return Text(f"{task.completed / seconds:,.0f}/s" if seconds and is_known else "", style="cyan")
 
     return Progress(
         TextColumn("{task.description:<18}"),
         BarColumn(bar_width=32),
-        MofNCompleteColumn(),
+        Count(),
         Rate(),
         TimeRemainingColumn(compact=True),
         console=Console(stderr=True),
         disable=output.as_json,
     )
-
-
-OUTCOME_WORDS: dict[str, tuple[str, str, str]] = {
-    "issued": ("issued", "emesse", "green"),
-    "unchanged": ("unchanged", "invariate", "blue"),
-    "accepted": ("accepted", "accettate", "green"),
-    "rejected": ("rejected", "respinte", "red"),
-    "skipped": ("skipped", "saltate", "yellow"),
-}
-
-
-def outcome_table(counts: dict[str, int], codes: dict[str, int], output: Output) -> None:
-    """How many rows got what, by outcome and code."""
-    if output.as_json:
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from licensing.outcomes import CODES
-
-    table = Table(box=None, padding=(0, 2))
-    for title, side in ((output.pick("Outcome", "Esito"), "left"), (output.pick("Rows", "Righe"), "right")):
-        table.add_column(title, justify=side)  # type: ignore[arg-type]
-    table.add_column(output.pick("Code", "Codice"))
-    table.add_column(output.pick("Of these", "Di cui"), justify="right")
-    for outcome, (en, it, colour) in OUTCOME_WORDS.items():
-        if not counts.get(outcome):
-            continue
-        first = (Text(output.pick(en, it), style=colour), Text(f"{counts[outcome]:,}", style=colour))
-        for code, count in sorted(codes.items(), key=lambda item: -item[1]):
-            if CODES[code].outcome == outcome:
-                table.add_row(*first, code, f"{count:,}")
-                first = (Text(), Text())
-    Console().print(table)
-
-
-def problem_table(problems: list[dict[str, Any]], output: Output) -> None:
-    """What rows were refused for, or warned about, with the first few cells."""
-    if output.as_json or not problems:
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2))
-    for title in (output.pick("Rows", "Righe"), output.pick("Cells", "Celle"), output.pick("What", "Che cosa")):
-        table.add_column(title)
-    for problem in problems:
-        more = " …" if problem["count"] > len(problem["cells"]) else ""
-        cells = ", ".join(map(str, problem["cells"])) + more
-        table.add_row(f"{problem['count']:,}", Text(cells), Text(problem["sentence"]))
-    Console().print(table)

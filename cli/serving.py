@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import Json, Lang, opened_app, speak
+from cli.output import ENDINGS, Json, Lang, on_signals, opened_app, speak
 
 if TYPE_CHECKING:
     from config.wiring import App
 
 KEYMILL = [sys.executable, "-m", "cli.main"]
+LOOK_SECONDS = 1.0  # how often ``up`` looks after the embedded servers, and a child after its parent
+Parent = Annotated[int | None, typer.Option("--parent", hidden=True, help="End when this process has ended.")]
 
 
 def migrate(as_json: Json = False, lang: Lang = None) -> None:
@@ -34,20 +37,29 @@ def migrate(as_json: Json = False, lang: Lang = None) -> None:
     output.document({"before": before, "after": after})
 
 
-def worker(as_json: Json = False, lang: Lang = None) -> None:
+def worker(
+    count: Annotated[int, typer.Option("--processes", help="Worker processes.", min=1)] = 1,
+    parent: Parent = None,
+    as_json: Json = False,
+    lang: Lang = None,
+) -> None:
     """Work off chunks until told to stop. One process a core; as many machines as you like."""
     speak(as_json, lang)
-    from jobs.worker import serve
+    if count == 1:
+        from jobs.worker import serve
 
-    _serve(serve)
+        _serve(serve, parent)
+        return
+    with told_to_stop() as ended, opened_app() as app, processes(app, count, schedulers=0):
+        ended.wait()
 
 
-def scheduler(as_json: Json = False, lang: Lang = None) -> None:
+def scheduler(parent: Parent = None, as_json: Json = False, lang: Lang = None) -> None:
     """Look for lost work every few seconds until told to stop. One is enough, more do no harm."""
     speak(as_json, lang)
     from scheduler.beat import serve
 
-    _serve(serve)
+    _serve(serve, parent)
 
 
 def up(
@@ -63,33 +75,62 @@ def up(
             f"Keymill è attivo con {len(pids)} processi. Fermarlo con Ctrl-C.",
         )
         output.document({"pids": pids})
-        ended.wait()
+        while not ended.wait(LOOK_SECONDS):
+            _keep_servers_running()
 
 
-def _serve(serve: Callable[[App, threading.Event], None]) -> None:
-    with told_to_stop() as ended, opened_app() as app:
-        serve(app, ended)
+def _keep_servers_running() -> None:
+    """Start again an embedded server that died; one that cannot be started is logged, and tried again."""
+    import structlog
+
+    from config import settings
+    from config.embedded import EmbeddedProblem, ensure_running
+
+    found = settings.load()
+    if found.database_url and found.redis_url:
+        return
+    try:
+        ensure_running(found.home, postgres=not found.database_url, valkey=not found.redis_url)
+    except EmbeddedProblem as problem:
+        structlog.get_logger("keymill.up").error(problem.en)
+
+
+def _serve(serve: Callable[[App, threading.Event], None], parent: int | None) -> None:
+    with told_to_stop() as ended:
+        if parent is not None:
+            threading.Thread(target=_end_with, args=(parent, ended), name="parent", daemon=True).start()
+        with opened_app() as app:
+            serve(app, ended)
+
+
+def _end_with(parent: int, ended: threading.Event) -> None:
+    """End when the process that started this one was killed and could not say so."""
+    while os.getppid() == parent:
+        if ended.wait(LOOK_SECONDS):
+            return
+    ended.set()
 
 
 @contextmanager
 def told_to_stop() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set, so that what was begun is ended in order."""
+    """An event that SIGTERM, SIGINT and a closed terminal set, so that what was begun is ended in order."""
     ended = threading.Event()
-    before = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with on_signals((signal.SIGINT, *ENDINGS), lambda *_: ended.set()):
         yield ended
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
-def processes(app: App, workers: int) -> Iterator[list[int]]:
-    """So many workers and a scheduler for as long as the block lasts; their log goes to a file in KEYMILL_HOME."""
+def processes(app: App, workers: int, schedulers: int = 1) -> Iterator[list[int]]:
+    """So many workers and schedulers for as long as the block lasts; their log goes to a file in KEYMILL_HOME.
+
+    They end with this command, however it ends: in order, by SIGTERM, or killed.
+    """
     from config.wiring import child_environment
     from jobs.supervising import supervised
 
     app.settings.home.mkdir(parents=True, exist_ok=True)
-    units = [("worker", [*KEYMILL, "worker"])] * workers + [("scheduler", [*KEYMILL, "scheduler"])]
+    below = ["--parent", str(os.getpid())]
+    units = [("worker", [*KEYMILL, "worker", *below])] * workers
+    units += [("scheduler", [*KEYMILL, "scheduler", *below])] * schedulers
     with supervised(units, child_environment(app), app.settings.home / "processes.log") as supervisor:
         yield supervisor.pids()

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from cli import sending
+
 Keymill = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = [sys.executable, "-m", "cli.main"]
 
@@ -115,6 +117,17 @@ def test_a_request_s_key_is_forgotten_once_it_is_answered(folder: Path, keymill:
     assert first.stdout != second.stdout
     assert "same bytes" in second.stdout
     assert list((folder / "home" / "requests").iterdir()) == []
+
+
+def test_a_call_that_died_can_be_repeated(folder: Path, keymill: Keymill, codes: list[str]) -> None:
+    """The key that it left on disk is sent again and finds its batch; after that answer the file is a new order."""
+    path = conversion_list(folder, "died.csv", [f"{codes[26]};Rossi"])
+    arguments = ("submit", path, "--kind", "redeem-vouchers", "--account", "OEM", "--json")
+    died = sending.kept_key(folder / "home", Path(path), ["redeem-vouchers", "OEM", False, "continue", False, []])
+    sent = json.loads(keymill(*arguments, "--key", died.key).stdout)  # as far as the call came before it died
+    again, later = (json.loads(keymill(*arguments).stdout) for _ in range(2))
+    assert (again["batch"], again["new"]) == (sent["batch"], False)
+    assert (later["new"], later["same_bytes_as"]) == (True, sent["batch"])
 
 
 def test_standard_input_and_values_for_the_whole_batch(keymill: Keymill, codes: list[str]) -> None:

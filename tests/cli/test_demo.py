@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections import Counter
 from pathlib import Path
 
+import pytest
+
+from cli import demo
+from cli.demo_files import List, Stock, as_xlsx, conversion_list
+from cli.output import Refused
 from tests.cli.test_batches import COMMAND, environment
 
 
@@ -24,3 +30,24 @@ def test_the_demo_issues_and_verifies_what_it_should(open_folder: Path) -> None:
     again = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=60)
     assert again.returncode == 1
     assert "not empty" in again.stderr
+
+
+def test_the_demo_fails_loudly_when_an_answer_is_not_the_one_it_should_be() -> None:
+    """One row more, less or answered otherwise than the file was made for ends it with a sentence."""
+    made = List(expected=Counter(issued=2, missing_value=1))
+    demo._check("list.csv", made, {"codes": {"missing_value": 1, "issued": 2}})
+    for codes in ({"issued": 2}, {"issued": 3, "missing_value": 1}, {"issued": 2, "voucher_expired": 1}):
+        with pytest.raises(Refused, match=r"list\.csv got"):
+            demo._check("list.csv", made, {"codes": codes})
+
+
+def test_every_key_in_a_result_file_is_found(tmp_path: Path) -> None:
+    """In a workbook as in a CSV, so that no key goes unverified."""
+    keys = [f"eyJhbGciOiJFZERTQSJ9.eyJudW1iZXIiOiJ7{number}In0.c2lnbmF0dXJl{number}" for number in range(3)]
+    (tmp_path / "result.csv").write_text("code;key\n" + "".join(f"issued;{key}\n" for key in keys))
+    made = conversion_list(Stock(["A-1", "A-2", "A-3"], [], []))
+    for row, key in zip(made.rows, keys, strict=False):
+        row[-1] = key
+    (tmp_path / "result.xlsx").write_bytes(as_xlsx(made))
+    for name in ("result.csv", "result.xlsx"):
+        assert set(demo._keys_in(tmp_path / name)) == set(keys)
