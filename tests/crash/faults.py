@@ -25,6 +25,7 @@ from tests.crash.proxies import FAILURES
 DECK = {
     "worker": 5, "reader": 3, "scheduler": 2, "postgres": 2, "flush": 2, "valkey": 1, "store": 3, "freeze": 2,
 }  # fmt: skip
+MEET_A_HOLDER = ("worker", "reader", "freeze")  # faults of a worker that works on a chunk
 TRY_SECONDS = 4.0  # how long a victim is waited for
 MOST_ATTEMPTS = 2
 

@@ -67,7 +67,7 @@ def installed(
 
 def _command(role: str, bug: str) -> list[str]:
     module = ["tests.crash.planted", bug] if bug else ["cli.main"]
-    return [sys.executable, "-m", *module, role]
+    return [sys.executable, "-m", *module, role, "--parent", str(os.getpid())]
 
 
 @contextmanager

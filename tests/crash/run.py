@@ -13,6 +13,7 @@ import json
 import random
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -22,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -30,7 +32,7 @@ from config import logging
 from config.settings import Settings
 from models.database import connect
 from tests.crash.books import Answers, Books, differences
-from tests.crash.faults import DECK, Faults, committed
+from tests.crash.faults import DECK, MEET_A_HOLDER, Faults, committed
 from tests.crash.files import Plan, draw
 from tests.crash.installations import Installation, installed, wait_for_workers
 from tests.crash.planted import BUGS
@@ -49,6 +51,8 @@ SETTINGS = {
     "outage_wait_seconds": 0.5,
 }
 LONGEST_WAIT_SECONDS = 1.2  # before a fault
+FILES_A_FAULT = 0.75
+SPARE_FILES = 5  # for faults that meet nobody at first
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,10 @@ class Storm:
 def main(arguments: list[str] | None = None) -> int:
     """Run, print, and say by the exit code whether the books were right."""
     asked = _arguments().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers and workers end with this process
     logging.configure(Settings(log_level="error"))
     seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
-    batches = asked.batches or max(8, asked.faults * 3 // 4)
+    batches = asked.batches or max(8, int(asked.faults * FILES_A_FAULT) + SPARE_FILES)
     again = f"python -m tests.crash.run --faults {asked.faults} --batches {batches} --rows {asked.rows} --seed {seed}"
     again += "".join(f" --{name} {value}" for name in ("only", "plant") if (value := getattr(asked, name)))
     console = Console(stderr=True)
@@ -95,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.run", description=__doc__.splitlines()[0])
     parser.add_argument("--faults", type=int, default=200)
-    parser.add_argument("--batches", type=int, help="files; default: three for four faults")
+    parser.add_argument("--batches", type=int, help="files; default: three for four faults and five more")
     parser.add_argument("--rows", type=int, default=800, help="rows of a file")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--only", choices=sorted(DECK), default="", help="faults of one sort only")
@@ -155,20 +160,28 @@ def _storm(
 ) -> dict[int, int] | None:
     """Faults while files are sent and readers look; the batch of each file, or None for a standstill."""
     faults = Faults(site, LEASE_SECONDS)
+    over = Event()
     task = bar.add_task("faults", total=storm.count)
-    paced = len(plan.uploads) / max(1, storm.count)
-    sender = Sender(site.app, plan.uploads, home, lambda: 3 + int(paced * sum(faults.applied.values())))
+
+    def allowed() -> int:
+        """Files that may be sent by now; one more for each fault that met nobody, or nobody would ever be met."""
+        if over.is_set():
+            return len(plan.uploads)
+        return 3 + int(FILES_A_FAULT * sum(faults.applied.values())) + sum(faults.passed_over.values())
+
+    sender = Sender(site.app, plan.uploads, home, allowed)
     readers = connect(site.app.settings.database_url, pool_size=2)
     watcher = Watcher(readers, len(plan.stock), storm.patience)
     watcher.start()
     sender.start()
     sender.first_done.wait(storm.patience)
-    for name, rng in _sequence(report.seed, storm, faults):
+    for name, rng in _sequence(report.seed, storm, faults, sender.ended):
         time.sleep(rng.uniform(0.1, LONGEST_WAIT_SECONDS))
         if sender.error or watcher.error or watcher.wrong:
             break
         faults.strike(name, rng)
         bar.update(task, completed=sum(faults.applied.values()))
+    over.set()
     faults.calm()
     ended = _wait(sender, watcher, report, bar)
     readers.dispose()
@@ -179,22 +192,24 @@ def _storm(
     return sender.batches if ended else None
 
 
-def _sequence(seed: int, storm: Storm, faults: Faults) -> Iterator[tuple[str, random.Random]]:
-    """The faults of a seed; one that met nobody is tried again a little later."""
+def _sequence(seed: int, storm: Storm, faults: Faults, idle: Event) -> Iterator[tuple[str, random.Random]]:
+    """The faults of a seed; one that met nobody is tried again after the others that wait, unless all work is done."""
     rng = random.Random(f"faults {seed}")
     waiting: list[str] = []
-    number = 0
-    while sum(faults.applied.values()) < storm.count:
+    for number in range(6 * storm.count):
+        if sum(faults.applied.values()) >= storm.count:
+            return
         if len(waiting) < 4:
             deck = [name for name, times in storm.deck.items() for _ in range(times)]
             rng.shuffle(deck)
             waiting += deck
         name = waiting.pop(0)
-        number += 1
+        if idle.is_set() and name in MEET_A_HOLDER:
+            continue
         before = faults.applied[name]
         yield name, random.Random(f"fault {seed} {number}")
-        if faults.applied[name] == before and number < 4 * storm.count:
-            waiting.insert(2, name)
+        if faults.applied[name] == before:
+            waiting.append(name)
 
 
 def _wait(sender: Sender, watcher: Watcher, report: Report, bar: Progress) -> bool:
