@@ -17,6 +17,11 @@ def voucher_codes(count: int) -> list[str]:
     return codes.voucher_codes(secrets.token_bytes(codes.VOUCHER.random_symbols * count), count)
 
 
+def notification_codes(count: int) -> list[str]:
+    """So many new IDs of upgrade notifications."""
+    return codes.notification_codes(secrets.token_bytes(codes.NOTIFICATION.random_symbols * count), count)
+
+
 def account_numbers(count: int) -> list[str]:
     """So many new account numbers."""
     return codes.account_numbers(secrets.token_bytes(codes.ACCOUNT.random_symbols * count), count)

@@ -1,9 +1,10 @@
 """Voucher codes, license numbers and the keys they are found by: minting, typing errors, matching.
 
-A Keymill code is a prefix (``KMV`` voucher, ``KML`` license, ``KMS`` serial, ``KMC`` customer), random Crockford base32
-symbols and one check symbol, in groups: ``KMV-7N2QK4D-0XW9C3A-M5R8TPE``. The symbols are elements of GF(32). Read as
-a polynomial (the prefix's own symbol first) they are zero at a generator of the field, so that every single wrong
-symbol and every two swapped ones are noticed. Codes of other systems have no form of ours: they just exist or not.
+A Keymill code is a prefix (``KMV`` voucher, ``KML`` license, ``KMS`` serial, ``KMC`` customer, ``KMN`` notification),
+random Crockford base32 symbols and one check symbol, in groups: ``KMV-7N2QK4D-0XW9C3A-M5R8TPE``. The symbols are
+elements of GF(32). Read as a polynomial (the prefix's own symbol first) they are zero at a generator of the field, so
+that every single wrong symbol and every two swapped ones are noticed. Codes of other systems have no form of ours: they
+just exist or not.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ VOUCHER = CodeForm("KMV", 3, 7)  # 100 random bits
 LICENSE = CodeForm("KML", 3, 6)  # 85 random bits
 SERIAL = CodeForm("KMS", 3, 7)
 ACCOUNT = CodeForm("KMC", 3, 4)  # 55 random bits: a number to tell customers apart, not a secret
-FORMS = {form.prefix: form for form in (VOUCHER, LICENSE, SERIAL, ACCOUNT)}
+NOTIFICATION = CodeForm("KMN", 3, 7)
+FORMS = {form.prefix: form for form in (VOUCHER, LICENSE, SERIAL, ACCOUNT, NOTIFICATION)}
 
 _SYMBOLS = ALPHABET.encode()
 
@@ -115,6 +117,11 @@ def license_numbers(random: bytes, count: int) -> list[str]:
     return _mint(LICENSE, random, count)
 
 
+def notification_codes(random: bytes, count: int) -> list[str]:
+    """``count`` IDs of upgrade notifications out of at least ``NOTIFICATION.random_symbols * count`` random bytes."""
+    return _mint(NOTIFICATION, random, count)
+
+
 def account_numbers(random: bytes, count: int) -> list[str]:
     """``count`` account numbers out of at least ``ACCOUNT.random_symbols * count`` random bytes."""
     return _mint(ACCOUNT, random, count)
@@ -144,6 +151,15 @@ def match_key(text: str) -> str:
         if "O" in rest or "I" in rest or "L" in rest:
             return key[:3] + rest.translate(_LIKE_DIGITS)
     return key
+
+
+def grouped(key: str) -> str:
+    """A code of ours as it is written, out of its key (``KML7N2QK4...`` is ``KML-7N2QK4-...``); others unchanged."""
+    form = FORMS.get(key[:3])
+    if form is None:
+        return key
+    rest, length = key[3:], form.group_length
+    return "-".join([key[:3], *(rest[start : start + length] for start in range(0, len(rest), length))])
 
 
 def check(key: str) -> Standing:

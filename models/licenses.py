@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Date, DateTime, Integer, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    Table,
+    Text,
+    text,
+)
 
+from licensing import codes
 from models.database import copy_in, fetch, metadata, stream
 
 licenses = Table(
@@ -29,9 +43,21 @@ licenses = Table(
     Column("voucher_id", BigInteger, unique=True),
     Column("batch_id", BigInteger, nullable=False),
     Column("ordinal", Integer, nullable=False),
+    Column("serial_id", BigInteger),
+    # Where it comes from: the license that it replaces, and the first one of the chain (both NULL: it is the first).
+    Column("cause", Text),
+    Column("parent_number", Text(collation="C")),
+    Column("root_number", Text(collation="C")),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("end_reason", Text),
     CheckConstraint("state IN ('active', 'superseded', 'rehosted', 'revoked', 'expired')", name="state"),
     CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint("cause IN ('rehost', 'upgrade', 'split', 'renewal')", name="cause"),
 )
+Index("ix_licenses_serial_id", licenses.c.serial_id, postgresql_where=licenses.c.serial_id.isnot(None))
+Index("ix_licenses_parent_number", licenses.c.parent_number, postgresql_where=licenses.c.parent_number.isnot(None))
+Index("ix_licenses_root_number", licenses.c.root_number, postgresql_where=licenses.c.root_number.isnot(None))
+Index("ix_licenses_ended", licenses.c.number, postgresql_where=licenses.c.ended_at.isnot(None))
 # Long random keys do not compress: trying costs time for nothing.
 COLUMNS = (
     "number, key, account_id, customer_id, product_id, version, host_id, reference, issued_at, valid_until,"
@@ -62,6 +88,66 @@ def of_vouchers(connection: Connection, voucher_ids: Sequence[int]) -> dict[int,
         {"ids": list(voucher_ids)},
     )
     return {row[0]: Redemption(*row[1:]) for row in rows}
+
+
+Access = Literal["manage", "read"]
+
+
+@dataclass(slots=True)
+class Held:
+    """A license as an account sees it. ``access`` None: it is none of its business, and looks as if unknown.
+
+    ``root`` is the first license of its chain (itself, if it is the first).
+    """
+
+    number: str
+    access: Access | None
+    account_id: int
+    customer_id: int
+    customer_number: str
+    product_id: int
+    sku: str
+    version: str
+    quantity: int
+    host_id: str | None
+    valid_until: date | None
+    state: str
+    serial_id: int | None
+    voucher_id: int | None
+    root: str
+    batch_id: int
+    ordinal: int
+
+
+# The vendor, the customer itself, who registered the customer, its distributors, and whom it is shared with.
+_HELD = """
+SELECT l.number,
+       CASE WHEN %(vendor)s OR l.customer_id = %(account)s OR c.registered_by = %(account)s
+              OR EXISTS (SELECT FROM delegations d WHERE d.customer_id = l.customer_id
+                         AND d.distributor_id = %(account)s AND d.state = 'active') THEN 'manage'
+            ELSE (SELECT s.permission FROM shares s WHERE s.license_number = l.number
+                  AND s.account_id = %(account)s AND s.state = 'active') END,
+       l.account_id, l.customer_id, c.number, l.product_id, p.sku, l.version, l.quantity, l.host_id, l.valid_until,
+       l.state, l.serial_id, l.voucher_id, coalesce(l.root_number, l.number), l.batch_id, l.ordinal
+FROM licenses l JOIN accounts c ON c.id = l.customer_id JOIN products p ON p.id = l.product_id
+WHERE l.number = ANY(%(numbers)s) ORDER BY l.number
+"""
+
+
+def held(
+    connection: Connection, keys: Sequence[str], *, account_id: int, is_vendor: bool, lock: bool
+) -> dict[str, Held]:
+    """The licenses with these look-up keys, by key, and what an account may do with each; locked when ``lock``.
+
+    A key is a license number as ``licensing.codes.match_key`` writes it.
+    """
+    numbers = {codes.grouped(key): key for key in keys}
+    rows = fetch(
+        connection,
+        _HELD + ("FOR NO KEY UPDATE OF l" if lock else ""),
+        {"numbers": list(numbers), "account": account_id, "vendor": is_vendor},
+    )
+    return {numbers[row[0]]: Held(*row) for row in rows}
 
 
 class Shown(NamedTuple):

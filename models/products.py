@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Connection,
     Date,
@@ -33,6 +34,12 @@ products = Table(
     Column("description", Text),
     Column("host_bound", Boolean, nullable=False, server_default=text("false")),
     Column("term_months", Integer),
+    # How often a license may be moved to another host within so many days (NULL: at all times; no limit).
+    Column("rehost_limit", Integer),
+    Column("rehost_days", Integer),
+    # What a renewal after a lapse does: starts on the day it is made, or fills the gap, or is refused.
+    Column("lapse_policy", Text, nullable=False, server_default="restart"),
+    CheckConstraint("lapse_policy IN ('restart', 'backdate', 'refuse')", name="lapse_policy"),
 )
 
 releases = Table(
@@ -43,6 +50,20 @@ releases = Table(
     Column("version", Text, nullable=False),
     Column("release_date", Date),
     UniqueConstraint("product_id", "version"),
+)
+
+release_files = Table(
+    "release_files",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("release_id", ForeignKey("releases.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("platform", Text, nullable=False, server_default=""),
+    Column("language", Text, nullable=False, server_default=""),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("object_name", Text, nullable=False),
+    UniqueConstraint("release_id", "name", "platform", "language"),
 )
 
 upgrade_paths = Table(

@@ -60,6 +60,7 @@ vouchers = Table(
     Column("expires", Date),
     Column("order_id", BigInteger),
     Column("state", Text, nullable=False, server_default="minted"),
+    Column("end_reason", Text),
     CheckConstraint("state IN ('minted', 'redeemed', 'expired', 'void')", name="state"),
     # Room on each page for the one change of state that most vouchers see.
     postgresql_with={"fillfactor": 85},
