@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from jobs.kind import Asked, Kind, Rules, Work
 from licensing import cells as cell_forms
 from licensing.decisions import Decision
-from licensing.outcomes import CODES, Rejected
+from licensing.outcomes import CODES, GUESSES, Rejected
 from licensing.values import Habits, RowReader
 from models.accounts import Account
 from models.batches import Batch
@@ -81,7 +81,7 @@ class Tally:
         """Count one answered row."""
         self.rows += 1
         self.codes[answer.decision.code] += 1
-        if answer.decision.code == "unknown_voucher":
+        if answer.decision.code in GUESSES:
             self.unknown += 1
 
     def warn(self, code: str, detail: str, column: int | None, sheet_row: int) -> None:

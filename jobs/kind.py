@@ -86,8 +86,7 @@ class Kind:
     ``subject``: the fields that name what a row is about; rows of one subject are never worked on at the same time.
     ``domain``: kinds of one domain compete for the same subjects. ``load`` reads the facts of a slice with one query
     each. ``is_sequential``: rows may lean on earlier rows of other subjects, so one worker goes through them in file
-    order. ``produce``: for rows whose effect is too large for one transaction. ``guards_codes``:
-    unknown codes are counted against the sender.
+    order. ``produce``: for rows whose effect is too large for one transaction.
     """
 
     name: str
@@ -99,7 +98,6 @@ class Kind:
     domain: str = ""
     is_sequential: bool = False
     produce: Produce | None = None
-    guards_codes: bool = False
     issues_licenses: bool = False
 
     @property

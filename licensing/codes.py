@@ -117,6 +117,11 @@ def license_numbers(random: bytes, count: int) -> list[str]:
     return _mint(LICENSE, random, count)
 
 
+def serial_codes(random: bytes, count: int) -> list[str]:
+    """``count`` serials out of at least ``SERIAL.random_symbols * count`` random bytes."""
+    return _mint(SERIAL, random, count)
+
+
 def notification_codes(random: bytes, count: int) -> list[str]:
     """``count`` IDs of upgrade notifications out of at least ``NOTIFICATION.random_symbols * count`` random bytes."""
     return _mint(NOTIFICATION, random, count)

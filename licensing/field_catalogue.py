@@ -579,6 +579,17 @@ _ALL = (
         ),
     ),
     Field(
+        "void",
+        "flag",
+        {"en": "Void", "it": "Annullato"},
+        {
+            "en": "yes: the serial is void and nobody can register it. Blank: leave it as it is.",
+            "it": "sì: il numero di serie è annullato e nessuno può registrarlo. Vuoto: lasciarlo com'è.",
+        },
+        "no",
+        ("voided", "annullata", "nullo"),
+    ),
+    Field(
         "with_account",
         "code",
         {"en": "With account", "it": "Con l'account"},

@@ -34,7 +34,7 @@ class Code:
         return text.replace("{detail}", detail)
 
 
-_NAMING_COLUMNS = frozenset({"missing_value", "updated", "voucher_in_use"})
+_NAMING_COLUMNS = frozenset({"missing_value", "updated", "voucher_in_use", "serial_in_use"})
 
 
 _ALL = (
@@ -174,6 +174,66 @@ _ALL = (
         "The product {detail} is bound to a host: give the host ID.",
         "Il prodotto {detail} è legato a un host: indicare l'ID host.",
     ),
+    Code(
+        "no_key_needed",
+        "accepted",
+        "Registered for support. The certificate prints its key, so nothing is to be activated.",
+        "Registrato per il supporto. Il certificato stampa già la chiave, quindi non c'è nulla da attivare.",
+    ),
+    Code(
+        "unknown_serial",
+        "rejected",
+        "No serial with this number is known. Compare it with the certificate.",
+        "Nessun numero di serie uguale è noto. Confrontarlo con il certificato.",
+    ),
+    Code(
+        "serial_void",
+        "rejected",
+        "The serial was made void. Ask the vendor.",
+        "Il numero di serie è stato annullato. Rivolgersi al fornitore.",
+    ),
+    Code(
+        "serial_renews_maintenance",
+        "rejected",
+        "This serial renews maintenance: send it as renew-maintenance, with the license.",
+        "Questo numero di serie rinnova la manutenzione: inviarlo come renew-maintenance, con la licenza.",
+    ),
+    Code(
+        "already_registered",
+        "rejected",
+        "This serial has been registered before.",
+        "Questo numero di serie è già stato registrato.",
+    ),
+    Code(
+        "serial_used_up",
+        "rejected",
+        "The whole quantity of this serial has been registered.",
+        "L'intera quantità di questo numero di serie è già stata registrata.",
+    ),
+    Code(
+        "quantity_not_left",
+        "rejected",
+        "Not so many are left: {detail}. Lower the quantity, or leave it blank for all that is left.",
+        "Non ne restano così tanti: {detail}. Ridurre la quantità, o lasciarla vuota per tutto il resto.",
+    ),
+    Code(
+        "serial_in_use",
+        "rejected",
+        "A customer has registered the serial, so its {detail} can no longer change.",
+        "Un cliente ha registrato il numero di serie, quindi {detail} non si può più cambiare.",
+    ),
+    Code(
+        "customer_required",
+        "rejected",
+        "The row names no customer: give a company, or a customer number.",
+        "La riga non indica un cliente: indicare una ragione sociale o un numero cliente.",
+    ),
+    Code(
+        "not_delegated",
+        "rejected",
+        "This account may not act for a customer with this number.",
+        "Questo account non può agire per un cliente con questo numero.",
+    ),
     Code("unknown_account", "rejected", "No account {detail} is known.", "Nessun account {detail} è noto."),
     Code(
         "not_an_oem",
@@ -250,6 +310,8 @@ _ALL = (
     ),
 )
 
+# Answers to codes that do not exist: too many of them, and the sender is guessing.
+GUESSES = frozenset({"unknown_voucher", "unknown_serial"})
 CODES: dict[str, Code] = {entry.code: entry for entry in _ALL}
 
 

@@ -168,6 +168,18 @@ def delegate(connection: Connection, pairs: Iterable[tuple[str, str]]) -> None:
         )
 
 
+def acts_for(connection: Connection, account_id: int, numbers: Sequence[str]) -> dict[str, int]:
+    """Which of these customers an account may act for, by number: itself, those it registered, those that delegated."""
+    rows = fetch(
+        connection,
+        "SELECT a.number, a.id FROM accounts a WHERE a.number = ANY(%(numbers)s) AND a.type = 'customer'"
+        " AND (a.id = %(account)s OR a.registered_by = %(account)s OR EXISTS (SELECT FROM delegations d"
+        "  WHERE d.customer_id = a.id AND d.distributor_id = %(account)s AND d.state = 'active'))",
+        {"numbers": list(numbers), "account": account_id},
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def find_customers(
     connection: Connection, registered_by: int, wanted: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], tuple[int, str]]:

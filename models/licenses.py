@@ -64,6 +64,8 @@ COLUMNS = (
     " voucher_id, batch_id, ordinal"
 )
 
+CHAINED = COLUMNS + ", quantity, serial_id, cause, parent_number, root_number"
+
 
 class Redemption(NamedTuple):
     """The license that a voucher became, with what its row had asked for."""
@@ -77,6 +79,33 @@ class Redemption(NamedTuple):
 def add(connection: Connection, lines: Iterable[str]) -> None:
     """Add licenses: COPY lines in the order of ``COLUMNS``."""
     copy_in(connection, "licenses", COLUMNS, lines)
+
+
+def add_chained(connection: Connection, lines: Iterable[str]) -> None:
+    """Add licenses with where they come from: COPY lines in the order of ``CHAINED``."""
+    copy_in(connection, "licenses", CHAINED, lines)
+
+
+class Registered(NamedTuple):
+    """A license that a serial became, with what its row had asked for."""
+
+    number: str
+    host_id: str
+    quantity: int
+    reference: str
+
+
+def of_serials(connection: Connection, serial_ids: Sequence[int]) -> dict[int, list[Registered]]:
+    """The licenses that serials became, oldest first, by serial id; without those that replaced one."""
+    found: dict[int, list[Registered]] = {}
+    for serial_id, *license in fetch(
+        connection,
+        "SELECT serial_id, number, coalesce(host_id, ''), quantity, coalesce(reference, '') FROM licenses"
+        " WHERE serial_id = ANY(%(ids)s) AND cause IS NULL ORDER BY serial_id, batch_id, ordinal",
+        {"ids": list(serial_ids)},
+    ):
+        found.setdefault(serial_id, []).append(Registered(*license))
+    return found
 
 
 def of_vouchers(connection: Connection, voucher_ids: Sequence[int]) -> dict[int, Redemption]:

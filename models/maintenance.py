@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Date, Integer, Table, Text
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import NamedTuple
 
-from models.database import metadata
+from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Date, Integer, Table, Text
+
+from models.database import copy_in, fetch, metadata
 
 maintenance = Table(
     "maintenance",
@@ -30,3 +34,28 @@ renewals = Table(
     Column("batch_id", BigInteger, nullable=False),
     Column("ordinal", Integer, nullable=False),
 )
+
+
+class Maintenance(NamedTuple):
+    """First and last day of a license's maintenance, its level and whom support writes to."""
+
+    starts: date
+    ends: date
+    level: str | None
+    support_contact: str | None
+
+
+def of_licenses(connection: Connection, numbers: Sequence[str]) -> dict[str, Maintenance]:
+    """The maintenance of licenses, by license number."""
+    rows = fetch(
+        connection,
+        "SELECT license_number, starts, ends, level, support_contact FROM maintenance"
+        " WHERE license_number = ANY(%(numbers)s)",
+        {"numbers": list(numbers)},
+    )
+    return {row[0]: Maintenance(*row[1:]) for row in rows}
+
+
+def add(connection: Connection, lines: Iterable[str]) -> None:
+    """Add the maintenance of new licenses: COPY lines of number, first day, last day, level, support contact."""
+    copy_in(connection, "maintenance", "license_number, starts, ends, level, support_contact", lines)

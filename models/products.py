@@ -25,6 +25,8 @@ from sqlalchemy import (
 
 from models.database import fetch, metadata
 
+FIRST_VERSION = "1"  # of a product that no release was loaded for
+
 products = Table(
     "products",
     metadata,

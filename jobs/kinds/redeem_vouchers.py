@@ -26,7 +26,6 @@ COLUMNS = (
     FIELDS["host_id"],
     FIELDS["reference"],
 )
-FIRST_VERSION = "1"  # of a product that no release was loaded for
 NULL = "\\N"
 
 Found = dict[tuple[str, str], tuple[int, str]]  # customers by company key and country: id and number
@@ -114,7 +113,7 @@ class Redemptions:
             self.issued_at,
             terms.expiry_epoch(self._last_day(row)),
             product.sku,
-            voucher.version or product.version or FIRST_VERSION,
+            voucher.version or product.version or products.FIRST_VERSION,
             1,
             request.host_id or None,
         )
@@ -144,6 +143,5 @@ KIND = Kind(
     load=Redemptions,
     subject=("voucher_code",),
     domain="voucher",
-    guards_codes=True,
     issues_licenses=True,
 )

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from jobs.kind import Kind
-from jobs.kinds import load_accounts, load_products, load_vouchers, mint_vouchers, redeem_vouchers
+from jobs.kinds import (
+    load_accounts,
+    load_products,
+    load_serials,
+    load_vouchers,
+    mint_vouchers,
+    redeem_vouchers,
+    register_serials,
+)
 
 KINDS: dict[str, Kind] = {
     module.KIND.name: module.KIND
-    for module in (load_accounts, load_products, load_vouchers, mint_vouchers, redeem_vouchers)
+    for module in (
+        load_accounts,
+        load_products,
+        load_serials,
+        load_vouchers,
+        mint_vouchers,
+        redeem_vouchers,
+        register_serials,
+    )
 }
