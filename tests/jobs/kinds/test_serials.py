@@ -164,7 +164,7 @@ def test_a_load_tells_new_from_changed_and_leaves_alone_what_is_registered(
 
 def test_guesses_at_serials_stop_an_account(app: App, submit: Submit, stock: None) -> None:
     """Unknown serials count as guesses, as unknown vouchers do."""
-    object.__setattr__(app.settings, "unknown_codes_a_day", 20)
+    object.__setattr__(app, "settings", app.settings.model_copy(update={"unknown_codes_a_day": 20}))
     register(submit, *(f"GUESS-{number:04d};Rossi;;a@b.it;IT;;;" for number in range(40)))
     with app.engine.connect() as connection:
         found = accounts.by_number(connection, "DIST")
