@@ -39,6 +39,12 @@ _NAMING_COLUMNS = frozenset({"missing_value", "updated", "voucher_in_use", "seri
 
 _ALL = (
     Code("issued", "issued", "License issued.", "Licenza emessa."),
+    Code(
+        "issued_in_part",
+        "issued",
+        "License issued for that quantity. The rest of the old license is now the license {detail}.",
+        "Licenza emessa per quella quantità. Il resto della vecchia licenza è ora la licenza {detail}.",
+    ),
     Code("minted", "issued", "{detail} voucher codes minted.", "{detail} codici voucher generati."),
     Code("created", "accepted", "Created.", "Creato."),
     Code("updated", "accepted", "Updated: {detail}.", "Aggiornato: {detail}."),
@@ -223,6 +229,36 @@ _ALL = (
         "Un cliente ha registrato il numero di serie, quindi {detail} non si può più cambiare.",
     ),
     Code(
+        "unknown_license",
+        "rejected",
+        "No license with this number is known for this account.",
+        "Nessuna licenza con questo numero è nota per questo account.",
+    ),
+    Code(
+        "license_read_only",
+        "rejected",
+        "The license is shared with this account for reading only.",
+        "La licenza è condivisa con questo account in sola lettura.",
+    ),
+    Code(
+        "license_not_active",
+        "rejected",
+        "The license is no longer active: {detail}.",
+        "La licenza non è più attiva: {detail}.",
+    ),
+    Code(
+        "license_without_host",
+        "rejected",
+        "The license is not bound to a host, so there is nothing to move.",
+        "La licenza non è legata a un host, quindi non c'è nulla da trasferire.",
+    ),
+    Code(
+        "rehost_limit_reached",
+        "rejected",
+        "The license was moved as often as it may be: {detail}. Ask the vendor.",
+        "La licenza è stata trasferita il massimo di volte consentito: {detail}. Rivolgersi al fornitore.",
+    ),
+    Code(
         "customer_required",
         "rejected",
         "The row names no customer: give a company, or a customer number.",
@@ -311,7 +347,7 @@ _ALL = (
 )
 
 # Answers to codes that do not exist: too many of them, and the sender is guessing.
-GUESSES = frozenset({"unknown_voucher", "unknown_serial"})
+GUESSES = frozenset({"unknown_voucher", "unknown_serial", "unknown_license"})
 CODES: dict[str, Code] = {entry.code: entry for entry in _ALL}
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from licensing import codes
-from models.database import copy_in, fetch, metadata, stream
+from models.database import copy_in, fetch, metadata, run, stream
 
 licenses = Table(
     "licenses",
@@ -44,6 +44,7 @@ licenses = Table(
     Column("batch_id", BigInteger, nullable=False),
     Column("ordinal", Integer, nullable=False),
     Column("serial_id", BigInteger),
+    Column("notification_id", BigInteger),
     # Where it comes from: the license that it replaces, and the first one of the chain (both NULL: it is the first).
     Column("cause", Text),
     Column("parent_number", Text(collation="C")),
@@ -55,6 +56,11 @@ licenses = Table(
     CheckConstraint("cause IN ('rehost', 'upgrade', 'split', 'renewal')", name="cause"),
 )
 Index("ix_licenses_serial_id", licenses.c.serial_id, postgresql_where=licenses.c.serial_id.isnot(None))
+Index(
+    "ix_licenses_notification_id",
+    licenses.c.notification_id,
+    postgresql_where=licenses.c.notification_id.isnot(None),
+)
 Index("ix_licenses_parent_number", licenses.c.parent_number, postgresql_where=licenses.c.parent_number.isnot(None))
 Index("ix_licenses_root_number", licenses.c.root_number, postgresql_where=licenses.c.root_number.isnot(None))
 Index("ix_licenses_ended", licenses.c.number, postgresql_where=licenses.c.ended_at.isnot(None))
@@ -64,7 +70,7 @@ COLUMNS = (
     " voucher_id, batch_id, ordinal"
 )
 
-CHAINED = COLUMNS + ", quantity, serial_id, cause, parent_number, root_number"
+CHAINED = COLUMNS + ", quantity, serial_id, notification_id, cause, parent_number, root_number"
 
 
 class Redemption(NamedTuple):
@@ -159,24 +165,93 @@ SELECT l.number,
        l.account_id, l.customer_id, c.number, l.product_id, p.sku, l.version, l.quantity, l.host_id, l.valid_until,
        l.state, l.serial_id, l.voucher_id, coalesce(l.root_number, l.number), l.batch_id, l.ordinal
 FROM licenses l JOIN accounts c ON c.id = l.customer_id JOIN products p ON p.id = l.product_id
-WHERE l.number = ANY(%(numbers)s) ORDER BY l.number
+WHERE l.number = ANY(%(numbers)s)
+"""
+# One lock a chain, on its first license, which never changes: whoever holds it has all that came of it.
+_LOCK = """
+SELECT FROM licenses
+WHERE number IN (SELECT coalesce(root_number, number) FROM licenses WHERE number = ANY(%(numbers)s))
+ORDER BY number FOR NO KEY UPDATE
 """
 
 
 def held(
     connection: Connection, keys: Sequence[str], *, account_id: int, is_vendor: bool, lock: bool
 ) -> dict[str, Held]:
-    """The licenses with these look-up keys, by key, and what an account may do with each; locked when ``lock``.
+    """The licenses with these look-up keys, by key, and what an account may do with each; chains locked when ``lock``.
 
     A key is a license number as ``licensing.codes.match_key`` writes it.
     """
     numbers = {codes.grouped(key): key for key in keys}
+    if lock:
+        run(connection, _LOCK, {"numbers": list(numbers)})
+    rows = fetch(connection, _HELD, {"numbers": list(numbers), "account": account_id, "vendor": is_vendor})
+    return {numbers[row[0]]: Held(*row) for row in rows}
+
+
+class Child(NamedTuple):
+    """A license that replaced another: in whole or in part, and why."""
+
+    number: str
+    parent: str
+    cause: str
+    host_id: str
+    quantity: int
+
+
+def children(connection: Connection, numbers: Sequence[str]) -> list[Child]:
+    """What replaced these licenses, and in turn what replaced the rest or the renewed key of each, oldest first."""
     rows = fetch(
         connection,
-        _HELD + ("FOR NO KEY UPDATE OF l" if lock else ""),
-        {"numbers": list(numbers), "account": account_id, "vendor": is_vendor},
+        "WITH RECURSIVE found AS ("
+        " SELECT number, parent_number, cause, host_id, quantity FROM licenses WHERE parent_number = ANY(%(numbers)s)"
+        " UNION SELECT l.number, l.parent_number, l.cause, l.host_id, l.quantity FROM licenses l"
+        " JOIN found f ON l.parent_number = f.number WHERE f.cause IN ('split', 'renewal'))"
+        " SELECT number, parent_number, cause, coalesce(host_id, ''), quantity FROM found ORDER BY number",
+        {"numbers": list(numbers)},
     )
-    return {numbers[row[0]]: Held(*row) for row in rows}
+    return [Child(*row) for row in rows]
+
+
+def rehosts(connection: Connection, numbers: Sequence[str]) -> dict[str, list[date]]:
+    """The days (UTC) on which licenses or those that they come from were moved to another host, by license."""
+    found: dict[str, list[date]] = {}
+    for number, day in fetch(
+        connection,
+        "WITH RECURSIVE line AS ("
+        " SELECT number AS start, parent_number, cause, issued_at FROM licenses WHERE number = ANY(%(numbers)s)"
+        " UNION ALL SELECT line.start, l.parent_number, l.cause, l.issued_at FROM line"
+        " JOIN licenses l ON l.number = line.parent_number)"
+        " SELECT start, (issued_at AT TIME ZONE 'UTC')::date FROM line WHERE cause = 'rehost'",
+        {"numbers": list(numbers)},
+    ):
+        found.setdefault(number, []).append(day)
+    return found
+
+
+def end(connection: Connection, numbers: Sequence[str], state: str, at: Any) -> None:
+    """End active licenses: ``superseded`` or ``rehosted``. Raises ``RuntimeError`` if one is no longer active."""
+    changed = run(
+        connection,
+        "UPDATE licenses SET state = %(state)s, ended_at = %(at)s WHERE number = ANY(%(numbers)s) AND state = 'active'",
+        {"numbers": list(numbers), "state": state, "at": at},
+    )
+    if changed != len(numbers):
+        raise RuntimeError(f"{len(numbers) - changed} of {len(numbers)} licenses were no longer active")
+
+
+def carry_over(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
+    """Give licenses what their owners keep beside the one that they replace: pairs of (old number, new number)."""
+    for table, columns in (("shares", "account_id, permission, state, since"), ("user_fields", _USER_FIELD)):
+        run(
+            connection,
+            f"INSERT INTO {table} (license_number, {columns}) SELECT w.new, {columns} FROM {table} t"
+            " JOIN unnest(%(old)s::text[], %(new)s::text[]) AS w (old, new) ON w.old = t.license_number",
+            {"old": [old for old, _ in pairs], "new": [new for _, new in pairs]},
+        )
+
+
+_USER_FIELD = "name, type, value, account_id, changed_at"
 
 
 class Shown(NamedTuple):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Connection,
     DateTime,
     Identity,
     Index,
@@ -16,7 +19,7 @@ from sqlalchemy import (
     func,
 )
 
-from models.database import metadata
+from models.database import metadata, run
 
 notifications = Table(
     "notifications",
@@ -38,3 +41,14 @@ notifications = Table(
     CheckConstraint("remaining BETWEEN 0 AND quantity AND quantity > 0", name="remaining"),
 )
 Index("ix_notifications_owner_id", notifications.c.owner_id)
+
+
+def follow(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
+    """Let notifications that can still be used follow licenses that were replaced as a whole: (old, new) numbers."""
+    run(
+        connection,
+        "UPDATE notifications n SET license_number = w.new"
+        " FROM unnest(%(old)s::text[], %(new)s::text[]) AS w (old, new)"
+        " WHERE n.license_number = w.old AND n.state IN ('open', 'partly_used')",
+        {"old": [old for old, _ in pairs], "new": [new for _, new in pairs]},
+    )

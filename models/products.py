@@ -87,12 +87,16 @@ class Product:
     host_bound: bool
     term_months: int | None
     version: str | None
+    rehost_limit: int | None
+    rehost_days: int | None
+    lapse_policy: str
 
 
 _SELECT = (
     "SELECT p.id, p.sku, p.name, p.description, p.host_bound, p.term_months,"
     " (SELECT r.version FROM releases r WHERE r.product_id = p.id AND coalesce(r.release_date, '-infinity') <="
-    " current_date ORDER BY r.release_date DESC NULLS LAST, r.id DESC LIMIT 1) FROM products p"
+    " current_date ORDER BY r.release_date DESC NULLS LAST, r.id DESC LIMIT 1), p.rehost_limit, p.rehost_days,"
+    " p.lapse_policy FROM products p"
 )
 
 

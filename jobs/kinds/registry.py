@@ -11,6 +11,7 @@ from jobs.kinds import (
     mint_vouchers,
     redeem_vouchers,
     register_serials,
+    rehost_licenses,
 )
 
 KINDS: dict[str, Kind] = {
@@ -23,5 +24,6 @@ KINDS: dict[str, Kind] = {
         mint_vouchers,
         redeem_vouchers,
         register_serials,
+        rehost_licenses,
     )
 }

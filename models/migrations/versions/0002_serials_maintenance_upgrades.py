@@ -132,6 +132,7 @@ def upgrade() -> None:
         ),
     )
     op.add_column("licenses", sa.Column("serial_id", sa.BigInteger(), nullable=True))
+    op.add_column("licenses", sa.Column("notification_id", sa.BigInteger(), nullable=True))
     op.add_column("licenses", sa.Column("cause", sa.Text(), nullable=True))
     op.add_column("licenses", sa.Column("parent_number", sa.Text(collation="C"), nullable=True))
     op.add_column("licenses", sa.Column("root_number", sa.Text(collation="C"), nullable=True))
@@ -139,6 +140,13 @@ def upgrade() -> None:
     op.add_column("licenses", sa.Column("end_reason", sa.Text(), nullable=True))
     op.create_index(
         "ix_licenses_ended", "licenses", ["number"], unique=False, postgresql_where=sa.text("ended_at IS NOT NULL")
+    )
+    op.create_index(
+        "ix_licenses_notification_id",
+        "licenses",
+        ["notification_id"],
+        unique=False,
+        postgresql_where=sa.text("notification_id IS NOT NULL"),
     )
     op.create_index(
         "ix_licenses_parent_number",

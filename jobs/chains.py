@@ -1,0 +1,143 @@
+"""Licenses and what replaced them: the number of an old key stands for what is left of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from jobs import numbers
+from jobs.issuing import NewLicense, issue
+from jobs.kind import Asked, Issued, Work
+from licensing import codes
+from models import licenses, maintenance
+from models.licenses import Child, Held
+
+
+class Chains:
+    """The licenses that the rows of a slice name, locked chain by chain, and what came of them.
+
+    Where part of a license was moved or upgraded, the rest is a license of its own, and so is a renewed one: rows that
+    name the old number mean that one.
+    """
+
+    def __init__(self, connection: Connection, work: Work, keys: Sequence[str], before: Chains | None = None) -> None:
+        """``keys``: the license number of each row, as ``match_key`` writes it."""
+        self.work = work
+        found = self._held(connection, list(set(keys)), lock=not work.is_preview)
+        self.named = {key: license.number for key, license in found.items()}
+        self.licenses = {license.number: license for license in found.values()}
+        self.children: dict[str, list[Child]] = {}
+        self.rest: dict[str, str] = {}  # by the license that was split or renewed
+        for child in licenses.children(connection, list(self.licenses)):
+            self._learn(child)
+        rests = [codes.match_key(number) for number in self.rest.values()]
+        if rests:
+            more = self._held(connection, rests, lock=False)
+            self.licenses |= {license.number: license for license in more.values()}
+        self.maintenance = maintenance.of_licenses(connection, list(self.licenses))
+        self.fresh_numbers = iter(numbers.license_numbers(2 * len(keys)))
+        if before is not None:
+            self.licenses |= before.licenses
+            self.children |= before.children
+            self.rest |= before.rest
+            self.maintenance |= before.maintenance
+
+    def _held(self, connection: Connection, keys: Sequence[str], *, lock: bool) -> dict[str, Held]:
+        account = self.work.account
+        is_vendor = account.type == "vendor"
+        return licenses.held(connection, keys, account_id=account.id, is_vendor=is_vendor, lock=lock)
+
+    def _learn(self, child: Child) -> None:
+        if child.cause in ("split", "renewal"):
+            self.rest[child.parent] = child.number
+        else:
+            self.children.setdefault(child.parent, []).append(child)
+
+    def now(self, key: str) -> tuple[Held | None, list[Child]]:
+        """What is left of the license with a key, and all that was made of the rest of it, oldest first."""
+        number = self.named.get(key)
+        if number is None:
+            return None, []
+        made = list(self.children.get(number, ()))
+        while number in self.rest:
+            number = self.rest[number]
+            made += self.children.get(number, ())
+        return self.licenses[number], made
+
+    def divide(self, row: Asked, old: Held, cause: str, quantity: int, **changes: object) -> Divided:
+        """Replace a license, in memory: so much of it by one that differs in ``changes``, the rest by one like it."""
+        divided = Divided(old, self._successor(row, old, cause, quantity, **changes))
+        self._learn(Child(divided.new.number, old.number, cause, divided.new.host_id or "", quantity))
+        if quantity < old.quantity:
+            divided.rest = self._successor(row, old, "split", old.quantity - quantity)
+            self._learn(Child(divided.rest.number, old.number, "split", old.host_id or "", divided.rest.quantity))
+            self.licenses[divided.rest.number] = replace(
+                old, number=divided.rest.number, quantity=divided.rest.quantity, root=old.root
+            )
+        if cause == "renewal":
+            self.licenses[divided.new.number] = replace(old, number=divided.new.number)
+        self.licenses[old.number] = replace(old, state="rehosted" if cause == "rehost" else "superseded")
+        return divided
+
+    def _successor(self, row: Asked, old: Held, cause: str, quantity: int, **changes: object) -> NewLicense:
+        number = next(self.fresh_numbers)
+        same = NewLicense(
+            row.ordinal,
+            number,
+            old.customer_id,
+            old.customer_number,
+            old.product_id,
+            old.sku,
+            old.version,
+            quantity,
+            old.host_id,
+            None,
+            old.valid_until,
+            self.maintenance.get(old.number),
+            serial_id=old.serial_id,
+            cause=cause,
+            parent=old.number,
+            root=old.root,
+        )
+        new = replace(same, **changes)  # type: ignore[arg-type]
+        if new.maintenance:
+            self.maintenance[number] = new.maintenance
+        return new
+
+    def apply(self, connection: Connection, divided: Sequence[Divided]) -> Issued:
+        """Make the replacements true: end the old licenses, sign and write the new ones, carry over what is theirs."""
+        new = [license for one in divided for license in (one.new, one.rest) if license is not None]
+        if not new:
+            return {}
+        issued = issue(connection, self.work, new)
+        for state in ("rehosted", "superseded"):
+            ended = [one.old.number for one in divided if one.state == state]
+            if ended:
+                licenses.end(connection, ended, state, self.work.at)
+        parents = {license.number: license.parent or "" for license in new}
+        licenses.carry_over(connection, [(_stored(number, parents), number) for number in parents])
+        return issued
+
+
+def _stored(number: str, parents: Mapping[str, str]) -> str:
+    """The license that one of these comes from, and that was there before them."""
+    while number in parents:
+        number = parents[number]
+    return number
+
+
+class Divided:
+    """A license, what replaces (part of) it, and what is left of it as a license of its own."""
+
+    __slots__ = ("new", "old", "rest")
+
+    def __init__(self, old: Held, new: NewLicense) -> None:
+        self.old, self.new = old, new
+        self.rest: NewLicense | None = None
+
+    @property
+    def state(self) -> str:
+        """What becomes of the old license."""
+        return "rehosted" if self.new.cause == "rehost" else "superseded"
