@@ -18,8 +18,8 @@ from models.licenses import Child, Held
 class Chains:
     """The licenses that the rows of a slice name, locked chain by chain, and what came of them.
 
-    Where part of a license was moved or upgraded, the rest is a license of its own, and so is a renewed one: rows that
-    name the old number mean that one.
+    Where part of a license was moved or upgraded, the rest is a license of its own: rows that name the old number mean
+    that one.
     """
 
     def __init__(self, connection: Connection, work: Work, keys: Sequence[str], before: Chains | None = None) -> None:
@@ -29,7 +29,7 @@ class Chains:
         self.named = {key: license.number for key, license in found.items()}
         self.licenses = {license.number: license for license in found.values()}
         self.children: dict[str, list[Child]] = {}
-        self.rest: dict[str, str] = {}  # by the license that was split or renewed
+        self.rest: dict[str, str] = {}  # by the license that was split
         for child in licenses.children(connection, list(self.licenses)):
             self._learn(child)
         rests = [codes.match_key(number) for number in self.rest.values()]
@@ -50,7 +50,7 @@ class Chains:
         return licenses.held(connection, keys, account_id=account.id, is_vendor=is_vendor, lock=lock)
 
     def _learn(self, child: Child) -> None:
-        if child.cause in ("split", "renewal"):
+        if child.cause == "split":
             self.rest[child.parent] = child.number
         else:
             self.children.setdefault(child.parent, []).append(child)
@@ -76,8 +76,6 @@ class Chains:
             self.licenses[divided.rest.number] = replace(
                 old, number=divided.rest.number, quantity=divided.rest.quantity, root=old.root
             )
-        if cause == "renewal":
-            self.licenses[divided.new.number] = replace(old, number=divided.new.number)
         self.licenses[old.number] = replace(old, state="rehosted" if cause == "rehost" else "superseded")
         return divided
 

@@ -45,6 +45,12 @@ _ALL = (
         "License issued for that quantity. The rest of the old license is now the license {detail}.",
         "Licenza emessa per quella quantità. Il resto della vecchia licenza è ora la licenza {detail}.",
     ),
+    Code(
+        "renewed",
+        "issued",
+        "Maintenance renewed until {detail}; here is the new key.",
+        "Manutenzione rinnovata fino al {detail}; ecco la nuova chiave.",
+    ),
     Code("minted", "issued", "{detail} voucher codes minted.", "{detail} codici voucher generati."),
     Code("created", "accepted", "Created.", "Creato."),
     Code("updated", "accepted", "Updated: {detail}.", "Aggiornato: {detail}."),
@@ -54,6 +60,12 @@ _ALL = (
         "unchanged",
         "This row was answered before; here is the same key again.",
         "Questa riga ha già avuto risposta; ecco di nuovo la stessa chiave.",
+    ),
+    Code(
+        "already_renewed",
+        "unchanged",
+        "This serial renewed this license before; its maintenance ends on {detail}.",
+        "Questo numero di serie ha già rinnovato questa licenza; la manutenzione termina il {detail}.",
     ),
     Code(
         "already_minted",
@@ -257,6 +269,42 @@ _ALL = (
         "rejected",
         "The license was moved as often as it may be: {detail}. Ask the vendor.",
         "La licenza è stata trasferita il massimo di volte consentito: {detail}. Rivolgersi al fornitore.",
+    ),
+    Code(
+        "license_required",
+        "rejected",
+        "The row names no license: give a license number, or its serial.",
+        "La riga non indica una licenza: indicare un numero di licenza o il suo numero di serie.",
+    ),
+    Code(
+        "several_licenses",
+        "rejected",
+        "The serial became several licenses ({detail}): give the license number.",
+        "Dal numero di serie sono nate più licenze ({detail}): indicare il numero di licenza.",
+    ),
+    Code(
+        "serial_makes_license",
+        "rejected",
+        "This serial does not renew maintenance: send it as register-serials.",
+        "Questo numero di serie non rinnova la manutenzione: inviarlo come register-serials.",
+    ),
+    Code(
+        "renewal_of_another_product",
+        "rejected",
+        "The renewal serial is for another product than the license.",
+        "Il numero di serie del rinnovo è per un prodotto diverso da quello della licenza.",
+    ),
+    Code(
+        "renewal_too_small",
+        "rejected",
+        "The renewal covers a smaller quantity than the license has: {detail}.",
+        "Il rinnovo copre una quantità inferiore a quella della licenza: {detail}.",
+    ),
+    Code(
+        "maintenance_lapsed",
+        "rejected",
+        "Maintenance lapsed on {detail}. Ask the vendor to reinstate it.",
+        "La manutenzione è scaduta il {detail}. Chiedere al fornitore di ripristinarla.",
     ),
     Code(
         "customer_required",

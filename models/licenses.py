@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, NamedTuple
@@ -53,7 +53,7 @@ licenses = Table(
     Column("end_reason", Text),
     CheckConstraint("state IN ('active', 'superseded', 'rehosted', 'revoked', 'expired')", name="state"),
     CheckConstraint("quantity > 0", name="quantity"),
-    CheckConstraint("cause IN ('rehost', 'upgrade', 'split', 'renewal')", name="cause"),
+    CheckConstraint("cause IN ('rehost', 'upgrade', 'split')", name="cause"),
 )
 Index("ix_licenses_serial_id", licenses.c.serial_id, postgresql_where=licenses.c.serial_id.isnot(None))
 Index(
@@ -200,13 +200,13 @@ class Child(NamedTuple):
 
 
 def children(connection: Connection, numbers: Sequence[str]) -> list[Child]:
-    """What replaced these licenses, and in turn what replaced the rest or the renewed key of each, oldest first."""
+    """What replaced these licenses, and in turn what replaced the rest of each."""
     rows = fetch(
         connection,
         "WITH RECURSIVE found AS ("
         " SELECT number, parent_number, cause, host_id, quantity FROM licenses WHERE parent_number = ANY(%(numbers)s)"
         " UNION SELECT l.number, l.parent_number, l.cause, l.host_id, l.quantity FROM licenses l"
-        " JOIN found f ON l.parent_number = f.number WHERE f.cause IN ('split', 'renewal'))"
+        " JOIN found f ON l.parent_number = f.number WHERE f.cause = 'split')"
         " SELECT number, parent_number, cause, coalesce(host_id, ''), quantity FROM found ORDER BY number",
         {"numbers": list(numbers)},
     )
@@ -238,6 +238,29 @@ def end(connection: Connection, numbers: Sequence[str], state: str, at: Any) -> 
     )
     if changed != len(numbers):
         raise RuntimeError(f"{len(numbers) - changed} of {len(numbers)} licenses were no longer active")
+
+
+def of_serial_keys(connection: Connection, keys: Sequence[str]) -> dict[str, list[str]]:
+    """The active licenses that came of serials, by the serial's look-up key."""
+    found: dict[str, list[str]] = {}
+    for key, number in fetch(
+        connection,
+        "SELECT s.key, l.number FROM serials s JOIN licenses l ON l.serial_id = s.id AND l.state = 'active'"
+        " WHERE s.key = ANY(%(keys)s) ORDER BY l.number",
+        {"keys": list(keys)},
+    ):
+        found.setdefault(key, []).append(number)
+    return found
+
+
+def rekey(connection: Connection, keys: Mapping[str, str]) -> None:
+    """Give licenses new keys, by number: what they say changed, what they stand for did not."""
+    run(
+        connection,
+        "UPDATE licenses l SET key = w.key FROM unnest(%(numbers)s::text[], %(keys)s::text[]) AS w (number, key)"
+        " WHERE l.number = w.number",
+        {"numbers": list(keys), "keys": list(keys.values())},
+    )
 
 
 def carry_over(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:

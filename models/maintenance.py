@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Date, Integer, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Date, Index, Integer, Table, Text
 
-from models.database import copy_in, fetch, metadata
+from models.database import copy_in, copy_line, fetch, metadata, run
 
 maintenance = Table(
     "maintenance",
@@ -21,19 +21,21 @@ maintenance = Table(
     CheckConstraint("starts <= ends", name="dates"),
 )
 
-# A renewal serial extends one license, once.
+# What renewal serials did: so much of one extended the maintenance of a license, once.
 renewals = Table(
     "renewals",
     metadata,
     Column("serial_id", BigInteger, primary_key=True),
-    Column("license_number", Text(collation="C"), nullable=False),
-    Column("account_id", BigInteger, nullable=False),
+    Column("license_number", Text(collation="C"), primary_key=True),
+    Column("quantity", Integer, nullable=False),
     Column("starts", Date, nullable=False),
     Column("ends", Date, nullable=False),
-    Column("new_license_number", Text(collation="C")),
+    Column("previous_starts", Date),
+    Column("previous_ends", Date),
     Column("batch_id", BigInteger, nullable=False),
     Column("ordinal", Integer, nullable=False),
 )
+Index("ix_renewals_license_number", renewals.c.license_number)
 
 
 class Maintenance(NamedTuple):
@@ -59,3 +61,51 @@ def of_licenses(connection: Connection, numbers: Sequence[str]) -> dict[str, Mai
 def add(connection: Connection, lines: Iterable[str]) -> None:
     """Add the maintenance of new licenses: COPY lines of number, first day, last day, level, support contact."""
     copy_in(connection, "maintenance", "license_number, starts, ends, level, support_contact", lines)
+
+
+class Renewal(NamedTuple):
+    """So much of a renewal serial, spent on a license: what its maintenance is now, and what it was."""
+
+    serial_id: int
+    license_number: str
+    quantity: int
+    now: Maintenance
+    previous: Maintenance | None
+    ordinal: int
+
+
+def renewed(connection: Connection, serial_ids: Sequence[int]) -> set[tuple[int, str]]:
+    """Which licenses these renewal serials extended: (serial id, license number)."""
+    query = "SELECT serial_id, license_number FROM renewals WHERE serial_id = ANY(%(ids)s)"
+    return {(row[0], row[1]) for row in fetch(connection, query, {"ids": list(serial_ids)})}
+
+
+def renew(connection: Connection, batch_id: int, renewals: Sequence[Renewal]) -> None:
+    """Write renewals in their order, and the maintenance that licenses have after the last one of each."""
+    copy_in(
+        connection,
+        "renewals",
+        "serial_id, license_number, quantity, starts, ends, previous_starts, previous_ends, batch_id, ordinal",
+        [
+            copy_line(
+                one.serial_id, one.license_number, one.quantity, one.now.starts, one.now.ends,
+                one.previous and one.previous.starts, one.previous and one.previous.ends, batch_id, one.ordinal,
+            )
+            for one in renewals
+        ],
+    )  # fmt: skip
+    last = {one.license_number: one.now for one in renewals}
+    run(
+        connection,
+        "INSERT INTO maintenance (license_number, starts, ends, level, support_contact)"
+        " SELECT * FROM unnest(%(numbers)s::text[], %(starts)s::date[], %(ends)s::date[], %(levels)s::text[],"
+        " %(contacts)s::text[]) ON CONFLICT (license_number) DO UPDATE SET starts = excluded.starts,"
+        " ends = excluded.ends, level = excluded.level, support_contact = excluded.support_contact",
+        {
+            "numbers": list(last),
+            "starts": [one.starts for one in last.values()],
+            "ends": [one.ends for one in last.values()],
+            "levels": [one.level for one in last.values()],
+            "contacts": [one.support_contact for one in last.values()],
+        },
+    )

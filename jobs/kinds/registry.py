@@ -12,6 +12,7 @@ from jobs.kinds import (
     redeem_vouchers,
     register_serials,
     rehost_licenses,
+    renew_maintenance,
 )
 
 KINDS: dict[str, Kind] = {
@@ -25,5 +26,6 @@ KINDS: dict[str, Kind] = {
         redeem_vouchers,
         register_serials,
         rehost_licenses,
+        renew_maintenance,
     )
 }

@@ -61,14 +61,16 @@ def upgrade() -> None:
         "renewals",
         sa.Column("serial_id", sa.BigInteger(), nullable=False),
         sa.Column("license_number", sa.Text(collation="C"), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("starts", sa.Date(), nullable=False),
         sa.Column("ends", sa.Date(), nullable=False),
-        sa.Column("new_license_number", sa.Text(collation="C"), nullable=True),
+        sa.Column("previous_starts", sa.Date(), nullable=True),
+        sa.Column("previous_ends", sa.Date(), nullable=True),
         sa.Column("batch_id", sa.BigInteger(), nullable=False),
         sa.Column("ordinal", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("serial_id", name=op.f("pk_renewals")),
+        sa.PrimaryKeyConstraint("serial_id", "license_number", name=op.f("pk_renewals")),
     )
+    op.create_index("ix_renewals_license_number", "renewals", ["license_number"], unique=False)
     op.create_table(
         "serials",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -174,9 +176,7 @@ def upgrade() -> None:
     op.add_column("products", sa.Column("lapse_policy", sa.Text(), server_default="restart", nullable=False))
     op.add_column("vouchers", sa.Column("end_reason", sa.Text(), nullable=True))
     # ### end Alembic commands ###
-    op.create_check_constraint(
-        op.f("ck_licenses_cause"), "licenses", "cause IN ('rehost', 'upgrade', 'split', 'renewal')"
-    )
+    op.create_check_constraint(op.f("ck_licenses_cause"), "licenses", "cause IN ('rehost', 'upgrade', 'split')")
     op.create_check_constraint(
         op.f("ck_products_lapse_policy"), "products", "lapse_policy IN ('restart', 'backdate', 'refuse')"
     )
