@@ -17,29 +17,41 @@ def subject_reader(at: Mapping[str, int], wanted: Wanted) -> SubjectOf:
     domain = wanted.domain
     if not wanted.subject:
         return lambda _row: None
-    keys = [_code_key if types[name] == "code" else _text_key for name in wanted.subject]
-    columns = [at.get(name) for name in wanted.subject]
-    if len(columns) == 1 and columns[0] is not None and keys[0] is _code_key:
-        only = columns[0]
+    keys = {
+        name: _code_key if types[name] == "code" else _text_key for part in wanted.subject for name in part.split("|")
+    }
+    if len(keys) == 1 and len(wanted.subject) == 1:
+        ((name, key),) = keys.items()
+        only = at.get(name)
+        if only is not None and key is _code_key:
+            return _code_reader(domain, only)
+    given = {name: key(wanted.given.get(name)) for name, key in keys.items()}
 
-        def of_code(row: RawRow) -> tuple[str, ...] | None:
-            cell = row[only] if only < len(row) else None
-            key = match_key(cell) if type(cell) is str else _code_key(cell)
-            return (domain, key) if key else None
-
-        return of_code
-    given = [key(wanted.given.get(name)) for key, name in zip(keys, wanted.subject, strict=True)]
+    def part_of(row: RawRow, name: str) -> str | None:
+        column = at.get(name)
+        if column is None:
+            return given[name]
+        return keys[name](row[column]) if column < len(row) else None
 
     def of_parts(row: RawRow) -> tuple[str, ...] | None:
         parts = [domain]
-        for column, key, constant in zip(columns, keys, given, strict=True):
-            part = constant if column is None else key(row[column]) if column < len(row) else None
+        for names in wanted.subject:
+            part = next(filter(None, (part_of(row, name) for name in names.split("|"))), None)
             if not part:
                 return None
             parts.append(part)
         return tuple(parts)
 
     return of_parts
+
+
+def _code_reader(domain: str, column: int) -> SubjectOf:
+    def of_code(row: RawRow) -> tuple[str, ...] | None:
+        cell = row[column] if column < len(row) else None
+        key = match_key(cell) if type(cell) is str else _code_key(cell)
+        return (domain, key) if key else None
+
+    return of_code
 
 
 def _code_key(cell: object) -> str | None:

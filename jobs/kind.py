@@ -83,7 +83,8 @@ class Produce(Protocol):
 class Kind:
     """One batch kind.
 
-    ``subject``: the fields that name what a row is about; rows of one subject are never worked on at the same time.
+    ``subject``: the fields that name what a row is about (``a|b``: b where a is blank); rows of one subject are never
+    worked on at the same time.
     ``domain``: kinds of one domain compete for the same subjects. ``load`` reads the facts of a slice with one query
     each. ``is_sequential``: rows may lean on earlier rows of other subjects, so one worker goes through them in file
     order. ``produce``: for rows whose effect is too large for one transaction.

@@ -307,6 +307,30 @@ _ALL = (
         "La manutenzione è scaduta il {detail}. Chiedere al fornitore di ripristinarla.",
     ),
     Code(
+        "unknown_notification",
+        "rejected",
+        "No upgrade notification with this ID is known for this account.",
+        "Nessuna notifica di aggiornamento con questo ID è nota per questo account.",
+    ),
+    Code(
+        "several_notifications",
+        "rejected",
+        "Several upgrades were offered for this license: give the notification ID.",
+        "Per questa licenza sono stati offerti più aggiornamenti: indicare l'ID di notifica.",
+    ),
+    Code(
+        "notification_used",
+        "rejected",
+        "The whole quantity of this notification has been upgraded.",
+        "L'intera quantità di questa notifica è già stata aggiornata.",
+    ),
+    Code(
+        "product_not_offered",
+        "rejected",
+        "The notification does not offer this product. Choose from: {detail}.",
+        "La notifica non offre questo prodotto. Scegliere tra: {detail}.",
+    ),
+    Code(
         "customer_required",
         "rejected",
         "The row names no customer: give a company, or a customer number.",
@@ -395,7 +419,7 @@ _ALL = (
 )
 
 # Answers to codes that do not exist: too many of them, and the sender is guessing.
-GUESSES = frozenset({"unknown_voucher", "unknown_serial", "unknown_license"})
+GUESSES = frozenset({"unknown_voucher", "unknown_serial", "unknown_license", "unknown_notification"})
 CODES: dict[str, Code] = {entry.code: entry for entry in _ALL}
 
 

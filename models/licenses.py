@@ -240,6 +240,31 @@ def end(connection: Connection, numbers: Sequence[str], state: str, at: Any) -> 
         raise RuntimeError(f"{len(numbers) - changed} of {len(numbers)} licenses were no longer active")
 
 
+class Upgraded(NamedTuple):
+    """A license that a notification became, with what its row had asked for."""
+
+    number: str
+    sku: str
+    host_id: str
+    quantity: int
+    reference: str
+
+
+def of_notifications(connection: Connection, notification_ids: Sequence[int]) -> dict[int, list[Upgraded]]:
+    """The licenses that notifications became, oldest first, by notification id."""
+    found: dict[int, list[Upgraded]] = {}
+    for notification_id, *license in fetch(
+        connection,
+        "SELECT l.notification_id, l.number, p.sku, coalesce(l.host_id, ''), l.quantity,"
+        " coalesce(l.reference, '') FROM licenses l"
+        " JOIN products p ON p.id = l.product_id WHERE l.notification_id = ANY(%(ids)s) AND l.cause = 'upgrade'"
+        " ORDER BY l.notification_id, l.batch_id, l.ordinal",
+        {"ids": list(notification_ids)},
+    ):
+        found.setdefault(notification_id, []).append(Upgraded(*license))
+    return found
+
+
 def of_serial_keys(connection: Connection, keys: Sequence[str]) -> dict[str, list[str]]:
     """The active licenses that came of serials, by the serial's look-up key."""
     found: dict[str, list[str]] = {}

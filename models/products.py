@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -124,6 +124,36 @@ def releases_of(connection: Connection, product_ids: Sequence[int]) -> dict[tupl
         {"ids": list(product_ids)},
     )
     return {(row[0], row[1]): row[2] for row in rows}
+
+
+class Target(NamedTuple):
+    """A release that a license may be upgraded to."""
+
+    product_id: int
+    sku: str
+    version: str
+    release_date: date | None
+    host_bound: bool
+
+
+def reachable(connection: Connection, sources: Sequence[tuple[int, str]]) -> dict[tuple[int, str], list[Target]]:
+    """The releases that upgrade paths lead to, over any number of steps, newest first, by (product id, version)."""
+    found: dict[tuple[int, str], list[Target]] = {}
+    for product_id, version, *target in fetch(
+        connection,
+        "WITH RECURSIVE reached AS ("
+        " SELECT r.product_id, r.version, u.to_release_id AS id FROM releases r"
+        "  JOIN unnest(%(products)s::bigint[], %(versions)s::text[]) AS w (product_id, version)"
+        "  ON w.product_id = r.product_id AND w.version = r.version JOIN upgrade_paths u ON u.from_release_id = r.id"
+        " UNION SELECT reached.product_id, reached.version, u.to_release_id FROM reached"
+        "  JOIN upgrade_paths u ON u.from_release_id = reached.id)"
+        " SELECT reached.product_id, reached.version, p.id, p.sku, r.version, r.release_date, p.host_bound FROM reached"
+        " JOIN releases r ON r.id = reached.id JOIN products p ON p.id = r.product_id"
+        " ORDER BY r.release_date DESC NULLS LAST, r.id DESC",
+        {"products": [product for product, _ in sources], "versions": [version for _, version in sources]},
+    ):
+        found.setdefault((product_id, version), []).append(Target(*target))
+    return found
 
 
 def upgrades_to(connection: Connection, product_ids: Sequence[int]) -> set[tuple[str, str, int, str]]:

@@ -13,6 +13,7 @@ from jobs.kinds import (
     register_serials,
     rehost_licenses,
     renew_maintenance,
+    upgrade_licenses,
 )
 
 KINDS: dict[str, Kind] = {
@@ -27,5 +28,6 @@ KINDS: dict[str, Kind] = {
         register_serials,
         rehost_licenses,
         renew_maintenance,
+        upgrade_licenses,
     )
 }

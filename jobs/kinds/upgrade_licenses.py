@@ -1,0 +1,159 @@
+"""``upgrade-licenses``: owners who were notified of a release turn (part of) a license into one of its products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from jobs.chains import Chains
+from jobs.kind import Asked, Issued, Kind, Values, Work
+from licensing import codes, upgrading
+from licensing.decisions import Decision
+from licensing.field_catalogue import FIELDS
+from licensing.upgrading import Earlier
+from models import licenses, notifications, products
+from models.licenses import Held
+from models.notifications import Notification
+
+COLUMNS = (
+    FIELDS["notification_id"],
+    FIELDS["license"],
+    FIELDS["product"].needed(),
+    FIELDS["quantity"].needed(),
+    FIELDS["support_contact"],
+    FIELDS["host_id"],
+    FIELDS["reference"],
+)
+
+
+class Upgrades:
+    """The notifications of one slice of rows, the licenses that they are for, and what may become of them."""
+
+    def __init__(
+        self, connection: Connection, work: Work, rows: Sequence[Values], before: Upgrades | None = None
+    ) -> None:
+        self.work = work
+        by_license = {codes.grouped(codes.match_key(row[1])) for row in rows if row[1] and not row[0]}
+        self.sent = notifications.keys_of_licenses(connection, list(by_license)) if by_license else {}
+        keys = {codes.match_key(row[0]) for row in rows if row[0]} | {
+            key for sent in self.sent.values() for key in sent
+        }
+        self.notifications: dict[str, Notification] = notifications.by_key(connection, list(keys), lock=False)
+        self.chains: Chains = self._chains(connection, rows, before)
+        if not work.is_preview:
+            # Chains are locked first, by every kind; a notification may have followed its license meanwhile.
+            seen = self.notifications
+            self.notifications = notifications.by_key(connection, list(keys), lock=True)
+            if any(seen[key].license_number != one.license_number for key, one in self.notifications.items()):
+                self.chains = self._chains(connection, rows, before)
+        known = self.chains.licenses.values()
+        self.targets = products.reachable(connection, list({(one.product_id, one.version) for one in known}))
+        used = [one.id for one in self.notifications.values() if one.remaining < one.quantity]
+        self.earlier: dict[int, list[Earlier]] = {
+            notification_id: [Earlier(*one) for one in made]
+            for notification_id, made in (licenses.of_notifications(connection, used) if used else {}).items()
+        }
+        if before is not None:
+            self.notifications |= before.notifications
+            self.earlier |= before.earlier
+
+    def _chains(self, connection: Connection, rows: Sequence[Values], before: Upgrades | None) -> Chains:
+        meant = [self.notifications[key] for key in map(self._key, rows) if key in self.notifications]
+        named = [codes.match_key(one.license_number) for one in meant]
+        return Chains(connection, self.work, named, None if before is None else before.chains)
+
+    def _key(self, row: Values) -> str:
+        """The notification that a row means: the one it names, or the only one of the license that it names."""
+        if row[0]:
+            return codes.match_key(row[0])
+        sent = self.sent.get(codes.grouped(codes.match_key(row[1])), []) if row[1] else []
+        return sent[0] if len(sent) == 1 else ""
+
+    def decide(self, row: Asked) -> Decision:
+        """Whether (part of) the notified license is upgraded, or was before, or why not."""
+        code, license_code, sku, quantity, _support_contact, host_id, reference = row.values
+        key = self._key(row.values)
+        if not code and not license_code:
+            return Decision("license_required", field="license")
+        if not key and license_code and len(self.sent.get(codes.grouped(codes.match_key(license_code)), [])) > 1:
+            return Decision("several_notifications", field="notification_id")
+        request = upgrading.Request(key, sku.upper(), quantity, host_id or "", reference or "")
+        notification = self.notifications.get(key)
+        license = None
+        if notification is not None:
+            license, _ = self.chains.now(codes.match_key(notification.license_number))
+        if notification is None or license is None:
+            decision = upgrading.decide_upgrade(request, None, ())
+            return decision if code else decision._replace(field="license")
+        earlier = self.earlier.setdefault(notification.id, [])
+        decision = upgrading.decide_upgrade(request, self._offer(notification, license), earlier)
+        if decision.code != "issued":
+            return decision
+        return self._divide(row, notification, license, decision.effect)
+
+    def _offer(self, notification: Notification, license: Held) -> upgrading.Offer:
+        now = self.chains.maintenance.get(license.number)
+        return upgrading.Offer(
+            license.access,
+            notification.state,
+            notification.remaining,
+            (notification.sku, notification.version),
+            license.state,
+            license.quantity,
+            license.host_id or "",
+            now and now.starts,
+            now and now.ends,
+            [
+                upgrading.Release(one.sku, one.version, one.release_date, one.host_bound)
+                for one in self.targets.get((license.product_id, license.version), ())
+            ],
+        )
+
+    def _divide(self, row: Asked, notification: Notification, license: Held, release: upgrading.Release) -> Decision:
+        quantity, support_contact, host_id, reference = row.values[3:]
+        targets = self.targets[license.product_id, license.version]
+        product_id = next(one.product_id for one in targets if (one.sku, one.version) == release[:2])
+        maintenance = self.chains.maintenance.get(license.number)
+        if maintenance and support_contact:
+            maintenance = maintenance._replace(support_contact=support_contact)
+        divided = self.chains.divide(
+            row,
+            license,
+            "upgrade",
+            quantity,
+            product_id=product_id,
+            sku=release.sku,
+            version=release.version,
+            host_id=host_id or license.host_id,
+            reference=reference,
+            notification_id=notification.id,
+            maintenance=maintenance,
+        )
+        self.notifications[notification.key] = replace(notification, remaining=notification.remaining - quantity)
+        self.earlier[notification.id].append(
+            Earlier(divided.new.number, release.sku, divided.new.host_id or "", quantity, reference or "")
+        )
+        if divided.rest is None:
+            return Decision("issued", license_number=divided.new.number, effect=divided)
+        return Decision("issued_in_part", divided.rest.number, license_number=divided.new.number, effect=divided)
+
+    def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:
+        """End the old licenses, issue the new ones, and take the quantities off the notifications."""
+        divided = [row.decision.effect for row in asked if row.decision.effect]
+        issued = self.chains.apply(connection, divided)
+        notifications.use(connection, [(one.new.notification_id, one.new.quantity) for one in divided])
+        return issued
+
+
+KIND = Kind(
+    name="upgrade-licenses",
+    title={"en": "Upgrade licenses", "it": "Aggiornare licenze"},
+    senders=frozenset({"distributor", "customer"}),
+    fields=COLUMNS,
+    load=Upgrades,
+    subject=("notification_id|license",),
+    domain="license",
+    issues_licenses=True,
+)
