@@ -30,7 +30,8 @@ class Chains:
         self.licenses = {license.number: license for license in found.values()}
         self.children: dict[str, list[Child]] = {}
         self.rest: dict[str, str] = {}  # by the license that was split
-        for child in licenses.children(connection, list(self.licenses)):
+        ended = [license.number for license in self.licenses.values() if license.state != "active"]
+        for child in licenses.children(connection, ended) if ended else ():
             self._learn(child)
         rests = [codes.match_key(number) for number in self.rest.values()]
         if rests:
@@ -76,30 +77,32 @@ class Chains:
             self.licenses[divided.rest.number] = replace(
                 old, number=divided.rest.number, quantity=divided.rest.quantity, root=old.root
             )
-        self.licenses[old.number] = replace(old, state="rehosted" if cause == "rehost" else "superseded")
+        old.state = divided.state
         return divided
 
     def _successor(self, row: Asked, old: Held, cause: str, quantity: int, **changes: object) -> NewLicense:
         number = next(self.fresh_numbers)
-        same = NewLicense(
+        same = {
+            "customer_id": old.customer_id,
+            "customer_number": old.customer_number,
+            "product_id": old.product_id,
+            "sku": old.sku,
+            "version": old.version,
+            "host_id": old.host_id,
+            "reference": None,
+            "valid_until": old.valid_until,
+            "maintenance": self.maintenance.get(old.number),
+            "serial_id": old.serial_id,
+        }
+        new = NewLicense(
             row.ordinal,
             number,
-            old.customer_id,
-            old.customer_number,
-            old.product_id,
-            old.sku,
-            old.version,
-            quantity,
-            old.host_id,
-            None,
-            old.valid_until,
-            self.maintenance.get(old.number),
-            serial_id=old.serial_id,
+            quantity=quantity,
             cause=cause,
             parent=old.number,
             root=old.root,
+            **(same | changes),  # type: ignore[arg-type]
         )
-        new = replace(same, **changes)  # type: ignore[arg-type]
         if new.maintenance:
             self.maintenance[number] = new.maintenance
         return new

@@ -59,18 +59,16 @@ def issue(connection: Connection, work: Work, new: Sequence[NewLicense]) -> Issu
         for one in new
     )
     account, at, batch = work.account.id, work.at.isoformat(), work.batch.id
-    licenses.add_chained(
-        connection,
-        [
+    lines = [
             copy_line(
                 one.number, key, account, one.customer_id, one.product_id, one.version, one.host_id, one.reference, at,
                 one.valid_until, None, batch, one.ordinal, one.quantity, one.serial_id,
                 one.notification_id, one.cause, one.parent, one.root,
             )
             for one, key in zip(new, keys, strict=True)
-        ],
-    )  # fmt: skip
+        ]  # fmt: skip
+    licenses.add_chained(connection, ["".join(lines)])
     maintained = [copy_line(one.number, *one.maintenance) for one in new if one.maintenance]
     if maintained:
-        maintenance.add(connection, maintained)
+        maintenance.add(connection, ["".join(maintained)])
     return {one.number: Shown(key, one.sku, one.quantity, one.valid_until) for one, key in zip(new, keys, strict=True)}

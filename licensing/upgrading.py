@@ -95,11 +95,12 @@ def decide_upgrade(request: Request, offer: Offer | None, earlier: Sequence[Earl
         return Decision("notification_used", field="notification_id")
     if offer.license_state != "active":
         return Decision("license_not_active", offer.license_state, field="notification_id")
-    if offer.state == "lapsed" or not offered(offer):
-        return Decision("maintenance_lapsed", "?" if offer.ends is None else offer.ends.isoformat(), "notification_id")
-    release = choose(offer, request.sku)
+    release = None if offer.state == "lapsed" else choose(offer, request.sku)
     if release is None:
-        return Decision("product_not_offered", ", ".join(offered(offer)), field="product")
+        products = [] if offer.state == "lapsed" else offered(offer)
+        if products:
+            return Decision("product_not_offered", ", ".join(products), field="product")
+        return Decision("maintenance_lapsed", "?" if offer.ends is None else offer.ends.isoformat(), "notification_id")
     left = min(offer.remaining, offer.license_quantity)
     if request.quantity > left:
         return Decision("quantity_not_left", str(left), field="quantity")

@@ -63,7 +63,6 @@ Index(
 )
 Index("ix_licenses_parent_number", licenses.c.parent_number, postgresql_where=licenses.c.parent_number.isnot(None))
 Index("ix_licenses_root_number", licenses.c.root_number, postgresql_where=licenses.c.root_number.isnot(None))
-Index("ix_licenses_ended", licenses.c.number, postgresql_where=licenses.c.ended_at.isnot(None))
 # Long random keys do not compress: trying costs time for nothing.
 COLUMNS = (
     "number, key, account_id, customer_id, product_id, version, host_id, reference, issued_at, valid_until,"
@@ -167,12 +166,6 @@ SELECT l.number,
 FROM licenses l JOIN accounts c ON c.id = l.customer_id JOIN products p ON p.id = l.product_id
 WHERE l.number = ANY(%(numbers)s)
 """
-# One lock a chain, on its first license, which never changes: whoever holds it has all that came of it.
-_LOCK = """
-SELECT FROM licenses
-WHERE number IN (SELECT coalesce(root_number, number) FROM licenses WHERE number = ANY(%(numbers)s))
-ORDER BY number FOR NO KEY UPDATE
-"""
 
 
 def held(
@@ -184,9 +177,17 @@ def held(
     """
     numbers = {codes.grouped(key): key for key in keys}
     if lock:
-        run(connection, _LOCK, {"numbers": list(numbers)})
+        _lock_chains(connection, list(numbers))
     rows = fetch(connection, _HELD, {"numbers": list(numbers), "account": account_id, "vendor": is_vendor})
     return {numbers[row[0]]: Held(*row) for row in rows}
+
+
+def _lock_chains(connection: Connection, numbers: Sequence[str]) -> None:
+    """Lock the first license of each chain, which never changes: whoever holds it has all that came of it."""
+    query = "SELECT DISTINCT coalesce(root_number, number) FROM licenses WHERE number = ANY(%(numbers)s)"
+    roots = [row[0] for row in fetch(connection, query, {"numbers": list(numbers)})]
+    query = "SELECT FROM licenses WHERE number = ANY(%(roots)s) ORDER BY number FOR NO KEY UPDATE"
+    run(connection, query, {"roots": roots})
 
 
 class Child(NamedTuple):

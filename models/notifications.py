@@ -41,6 +41,7 @@ notifications = Table(
     UniqueConstraint("license_number", "release_id"),
     CheckConstraint("state IN ('open', 'partly_used', 'used', 'lapsed')", name="state"),
     CheckConstraint("remaining BETWEEN 0 AND quantity AND quantity > 0", name="remaining"),
+    postgresql_with={"fillfactor": 50},
 )
 Index("ix_notifications_owner_id", notifications.c.owner_id)
 
@@ -71,6 +72,12 @@ def by_key(connection: Connection, keys: Sequence[str], *, lock: bool) -> dict[s
     """The notifications with these look-up keys, by key; locked in key order when ``lock``."""
     query = _SELECT + " WHERE n.key = ANY(%(keys)s) ORDER BY n.key" + (" FOR NO KEY UPDATE OF n" if lock else "")
     return {row[0]: Notification(*row) for row in fetch(connection, query, {"keys": list(keys)})}
+
+
+def licenses_of(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
+    """The number of the license that each notification is for, by the notification's key."""
+    query = "SELECT key, license_number FROM notifications WHERE key = ANY(%(keys)s)"
+    return {row[0]: row[1] for row in fetch(connection, query, {"keys": list(keys)})}
 
 
 def keys_of_licenses(connection: Connection, numbers: Sequence[str]) -> dict[str, list[str]]:

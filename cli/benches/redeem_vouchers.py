@@ -115,10 +115,12 @@ def _alive(app: App, role: str = "worker") -> list[tuple[Any, ...]]:
         return workers.alive(connection, role, within_seconds=30)
 
 
-def timed_batch(app: App, path: Path, account: str = "BENCH-OEM") -> tuple[float, dict[str, Any], dict[str, int]]:
+def timed_batch(
+    app: App, path: Path, account: str = "BENCH-OEM", kind: str = "redeem-vouchers"
+) -> tuple[float, dict[str, Any], dict[str, int]]:
     """Send a file, wait for its stored result: seconds, the batch's report, and the peak memory per process role."""
     start = time.perf_counter()
-    request = intake.Request(account, "redeem-vouchers", path, path.name, secrets.token_hex(8), confirm="auto")
+    request = intake.Request(account, kind, path, path.name, secrets.token_hex(8), confirm="auto")
     batch_id = intake.accept(app, request).batch_id
     wait_until_final(app, batch_id)
     seconds = time.perf_counter() - start

@@ -103,10 +103,8 @@ class Loads:
 
     def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:
         """Write new serials and changes."""
-        serials.add(
-            connection,
-            [copy_line(*(getattr(serial, name) for name in serials.LOADED)) for serial in self.created.values()],
-        )
+        lines = [copy_line(*(getattr(serial, name) for name in serials.LOADED)) for serial in self.created.values()]
+        serials.add(connection, ["".join(lines)])
         serials.change(connection, list(self.changed.values()))
         return {}
 

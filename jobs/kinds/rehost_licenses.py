@@ -30,7 +30,8 @@ class Moves:
         self.chains: Chains = Chains(connection, work, named, None if before is None else before.chains)
         known = self.chains.licenses.values()
         self.products = products.by_id(connection, list({license.product_id for license in known}))
-        self.moves = licenses.rehosts(connection, [license.number for license in known])
+        limited = [one.number for one in known if self.products[one.product_id].rehost_limit is not None]
+        self.moves = licenses.rehosts(connection, limited) if limited else {}
 
     def decide(self, row: Asked) -> Decision:
         """Whether (part of) the row's license moves, or moved there before, or why not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -40,14 +40,15 @@ class Upgrades:
         keys = {codes.match_key(row[0]) for row in rows if row[0]} | {
             key for sent in self.sent.values() for key in sent
         }
-        self.notifications: dict[str, Notification] = notifications.by_key(connection, list(keys), lock=False)
-        self.chains: Chains = self._chains(connection, rows, before)
-        if not work.is_preview:
-            # Chains are locked first, by every kind; a notification may have followed its license meanwhile.
-            seen = self.notifications
-            self.notifications = notifications.by_key(connection, list(keys), lock=True)
-            if any(seen[key].license_number != one.license_number for key, one in self.notifications.items()):
-                self.chains = self._chains(connection, rows, before)
+        meant = notifications.licenses_of(connection, list(keys))
+        self.chains: Chains = self._chains(connection, rows, meant, before)
+        # Chains are locked first, by every kind; a notification may have followed its license meanwhile.
+        self.notifications: dict[str, Notification] = notifications.by_key(
+            connection, list(keys), lock=not work.is_preview
+        )
+        now = {key: one.license_number for key, one in self.notifications.items()}
+        if now != meant:
+            self.chains = self._chains(connection, rows, now, before)
         known = self.chains.licenses.values()
         self.targets = products.reachable(connection, list({(one.product_id, one.version) for one in known}))
         used = [one.id for one in self.notifications.values() if one.remaining < one.quantity]
@@ -59,9 +60,10 @@ class Upgrades:
             self.notifications |= before.notifications
             self.earlier |= before.earlier
 
-    def _chains(self, connection: Connection, rows: Sequence[Values], before: Upgrades | None) -> Chains:
-        meant = [self.notifications[key] for key in map(self._key, rows) if key in self.notifications]
-        named = [codes.match_key(one.license_number) for one in meant]
+    def _chains(
+        self, connection: Connection, rows: Sequence[Values], meant: Mapping[str, str], before: Upgrades | None
+    ) -> Chains:
+        named = [codes.match_key(meant[key]) for key in map(self._key, rows) if key in meant]
         return Chains(connection, self.work, named, None if before is None else before.chains)
 
     def _key(self, row: Values) -> str:

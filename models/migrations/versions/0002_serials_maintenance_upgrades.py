@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
         sa.UniqueConstraint("key", name=op.f("uq_notifications_key")),
         sa.UniqueConstraint("license_number", "release_id", name=op.f("uq_notifications_license_number_release_id")),
+        postgresql_with={"fillfactor": 50},
     )
     op.create_index("ix_notifications_owner_id", "notifications", ["owner_id"], unique=False)
     op.create_table(
@@ -98,7 +99,7 @@ def upgrade() -> None:
         sa.CheckConstraint("remaining BETWEEN 0 AND quantity AND quantity > 0", name=op.f("ck_serials_remaining")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_serials")),
         sa.UniqueConstraint("key", name=op.f("uq_serials_key")),
-        postgresql_with={"fillfactor": 85},
+        postgresql_with={"fillfactor": 50},
     )
     op.create_table(
         "shares",
@@ -140,9 +141,6 @@ def upgrade() -> None:
     op.add_column("licenses", sa.Column("root_number", sa.Text(collation="C"), nullable=True))
     op.add_column("licenses", sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("licenses", sa.Column("end_reason", sa.Text(), nullable=True))
-    op.create_index(
-        "ix_licenses_ended", "licenses", ["number"], unique=False, postgresql_where=sa.text("ended_at IS NOT NULL")
-    )
     op.create_index(
         "ix_licenses_notification_id",
         "licenses",
