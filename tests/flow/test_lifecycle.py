@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from config.wiring import App
@@ -27,9 +27,9 @@ ORDER = st.tuples(
     st.none() | st.integers(1, 4),
 )  # fmt: skip
 MOVE = st.tuples(st.integers(0, 9), st.sampled_from(["H1", "H2", "H3"]), st.none() | st.integers(1, 3))
-BATCH = st.tuples(st.just("register"), st.lists(ORDER, min_size=1, max_size=12)) | st.tuples(
-    st.just("rehost"), st.lists(MOVE, min_size=1, max_size=12)
-)
+ORDERS = st.tuples(st.just("register"), st.lists(ORDER, min_size=6, max_size=14))
+MOVES = st.tuples(st.just("rehost"), st.lists(MOVE, min_size=6, max_size=14))
+BATCHES = st.builds(lambda first, others: [first, *others], ORDERS, st.lists(MOVES | ORDERS, min_size=2, max_size=4))
 
 
 @pytest.fixture
@@ -137,10 +137,16 @@ class Shop:
 
 @given(
     st.lists(st.integers(1, 6), min_size=SERIALS, max_size=SERIALS),
-    st.lists(BATCH, min_size=1, max_size=4),
+    BATCHES,
     st.integers(1, 13),
 )
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+# Not shrunk: each example is several batches, and the first that fails tells enough.
+@settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+)
 def test_any_sequence_of_batches_is_answered_as_the_rules_say(
     shop: App, submit: Submit, quantities: list[int], batches: list[tuple[str, list[Any]]], chunk_rows: int
 ) -> None:
