@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 from jobs import numbers
 from jobs.issuing import NewLicense, issue
 from jobs.kind import Asked, Issued, Work
-from licensing import codes
+from licensing import codes, terms
 from models import licenses, maintenance
-from models.licenses import Child, Held
+from models.licenses import Child, Held, Shown
+from signing.tokens import LicenseClaims
 
 
 class Chains:
@@ -120,6 +121,30 @@ class Chains:
         parents = {license.number: license.parent or "" for license in new}
         licenses.carry_over(connection, [(_stored(number, parents), number) for number in parents])
         return issued
+
+    def sign_again(self, connection: Connection, changed: Mapping[str, Held]) -> Issued:
+        """Give licenses, by number, a new key that says what their maintenance is now; says how they look."""
+        assert self.work.signer is not None
+        keys = dict(zip(changed, self.work.signer.sign_many(map(self._claims, changed.values())), strict=True))
+        licenses.rekey(connection, keys)
+        return {
+            number: Shown(keys[number], license.sku, license.quantity, license.valid_until)
+            for number, license in changed.items()
+        }
+
+    def _claims(self, license: Held) -> LicenseClaims:
+        now = self.maintenance.get(license.number)
+        return LicenseClaims(
+            license.customer_number,
+            license.number,
+            int(self.work.at.timestamp()),
+            terms.expiry_epoch(license.valid_until),
+            license.sku,
+            license.version,
+            license.quantity,
+            license.host_id,
+            now and now.ends,
+        )
 
 
 def _stored(number: str, parents: Mapping[str, str]) -> str:

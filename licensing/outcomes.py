@@ -307,6 +307,18 @@ _ALL = (
         "La manutenzione è scaduta il {detail}. Chiedere al fornitore di ripristinarla.",
     ),
     Code(
+        "maintenance_renewed",
+        "rejected",
+        "A renewal has extended this maintenance until {detail}, so a load no longer changes its dates.",
+        "Un rinnovo ha prolungato questa manutenzione fino al {detail}, quindi un caricamento non ne cambia le date.",
+    ),
+    Code(
+        "dates_reversed",
+        "rejected",
+        "The last day lies before the first: {detail}.",
+        "L'ultimo giorno precede il primo: {detail}.",
+    ),
+    Code(
         "unknown_notification",
         "rejected",
         "No upgrade notification with this ID is known for this account.",

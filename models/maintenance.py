@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -94,7 +94,11 @@ def renew(connection: Connection, batch_id: int, renewals: Sequence[Renewal]) ->
             for one in renewals
         ],
     )  # fmt: skip
-    last = {one.license_number: one.now for one in renewals}
+    save(connection, {one.license_number: one.now for one in renewals})
+
+
+def save(connection: Connection, found: Mapping[str, Maintenance]) -> None:
+    """Give licenses this maintenance, by license number, in place of what they had."""
     run(
         connection,
         "INSERT INTO maintenance (license_number, starts, ends, level, support_contact)"
@@ -102,10 +106,16 @@ def renew(connection: Connection, batch_id: int, renewals: Sequence[Renewal]) ->
         " %(contacts)s::text[]) ON CONFLICT (license_number) DO UPDATE SET starts = excluded.starts,"
         " ends = excluded.ends, level = excluded.level, support_contact = excluded.support_contact",
         {
-            "numbers": list(last),
-            "starts": [one.starts for one in last.values()],
-            "ends": [one.ends for one in last.values()],
-            "levels": [one.level for one in last.values()],
-            "contacts": [one.support_contact for one in last.values()],
+            "numbers": list(found),
+            "starts": [one.starts for one in found.values()],
+            "ends": [one.ends for one in found.values()],
+            "levels": [one.level for one in found.values()],
+            "contacts": [one.support_contact for one in found.values()],
         },
     )
+
+
+def with_renewals(connection: Connection, numbers: Sequence[str]) -> set[str]:
+    """Those of these licenses whose maintenance a renewal has extended."""
+    query = "SELECT DISTINCT license_number FROM renewals WHERE license_number = ANY(%(numbers)s)"
+    return {row[0] for row in fetch(connection, query, {"numbers": list(numbers)})}

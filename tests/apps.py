@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pytest
 from sqlalchemy import Engine
@@ -15,7 +15,7 @@ from config.settings import Settings
 from config.wiring import App
 from jobs import intake, status, sweep, working
 from models import accounts, products
-from models.database import transaction
+from models.database import fetch, transaction
 from storage.objects import open_store
 
 Submit = Callable[..., int]
@@ -104,3 +104,41 @@ def outcome_codes(app: App, batch_id: int) -> list[str]:
 def state(app: App, batch_id: int) -> str:
     """Where a batch stands."""
     return str(status.of_batch(app, batch_id)["state"])
+
+
+class Answered(NamedTuple):
+    """One row's answer as it is stored."""
+
+    code: str
+    detail: str | None
+    license_number: str
+
+
+def answers(app: App, batch_id: int) -> list[Answered]:
+    """The answer of every row of a batch, in file order."""
+    query = "SELECT code, detail, license_number FROM outcomes WHERE batch_id = %(b)s ORDER BY ordinal"
+    with app.engine.connect() as connection:
+        return [Answered(*row) for row in fetch(connection, query, {"b": batch_id})]
+
+
+def previewed_codes(app: App, batch_id: int) -> list[str]:
+    """The code that a preview said of every row of a batch, in file order."""
+    query = "SELECT code FROM previews WHERE batch_id = %(b)s ORDER BY ordinal"
+    with app.engine.connect() as connection:
+        return [row[0] for row in fetch(connection, query, {"b": batch_id})]
+
+
+def licensed(app: App, submit: Submit, owner: str, *certificates: str, host: str = "") -> list[str]:
+    """Load certificates (``serial;product;version;quantity;months of maintenance``) and register them: the licenses."""
+    header = "Serial;Product;Version;Quantity;Maintenance (months)"
+    assert set(outcome_codes(app, submit("\n".join((header, *certificates)), "load-serials", "VENDOR"))) == {"created"}
+    orders = [f"{certificate.split(';')[0]};a@b.it;{host}" for certificate in certificates]
+    given = answers(app, submit("\n".join(("Serial;E-mail;Host ID", *orders)), "register-serials", owner))
+    assert {answer.code for answer in given} == {"issued"}
+    return [answer.license_number for answer in given]
+
+
+def one(app: App, query: str, **values: object) -> Any:
+    """The one value of a query."""
+    with app.engine.connect() as connection:
+        return fetch(connection, query, values)[0][0]

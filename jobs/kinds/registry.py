@@ -5,6 +5,7 @@ from __future__ import annotations
 from jobs.kind import Kind
 from jobs.kinds import (
     load_accounts,
+    load_maintenance,
     load_products,
     load_serials,
     load_vouchers,
@@ -20,6 +21,7 @@ KINDS: dict[str, Kind] = {
     module.KIND.name: module.KIND
     for module in (
         load_accounts,
+        load_maintenance,
         load_products,
         load_serials,
         load_vouchers,

@@ -10,14 +10,14 @@ from sqlalchemy import Connection
 
 from jobs.chains import Chains
 from jobs.kind import Asked, Issued, Kind, Values, Work
-from licensing import codes, renewing, terms
+from jobs.naming import Named
+from licensing import codes, renewing
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
-from models import licenses, maintenance, products, serials
-from models.licenses import Held, Shown
+from models import maintenance, products, serials
+from models.licenses import Held
 from models.maintenance import Maintenance, Renewal
 from models.serials import Registration, Serial
-from signing.tokens import LicenseClaims
 
 COLUMNS = (
     FIELDS["license"],
@@ -33,11 +33,8 @@ class Renewals:
         self, connection: Connection, work: Work, rows: Sequence[Values], before: Renewals | None = None
     ) -> None:
         self.work = work
-        by_serial = {codes.match_key(row[1]) for row in rows if row[1] and not row[0]}
-        self.of_serial = licenses.of_serial_keys(connection, list(by_serial))
-        named = {codes.match_key(row[0]) for row in rows if row[0]}
-        named |= {codes.match_key(number) for found in self.of_serial.values() for number in found}
-        self.chains: Chains = Chains(connection, work, list(named), None if before is None else before.chains)
+        self.named = Named(connection, [(row[0], row[1]) for row in rows])
+        self.chains: Chains = Chains(connection, work, self.named.keys, None if before is None else before.chains)
         self.serials: dict[str, Serial] = serials.by_key(
             connection, list({codes.match_key(row[2]) for row in rows}), lock=not work.is_preview
         ) | (before.serials if before else {})
@@ -50,14 +47,9 @@ class Renewals:
     def decide(self, row: Asked) -> Decision:
         """Whether the renewal extends the row's license, or did so before, or why not."""
         code, serial_code, renewal_code = row.values
-        key = codes.match_key(code) if code else ""
-        if not code:
-            if not serial_code:
-                return Decision("license_required", field="license")
-            found = self.of_serial.get(codes.match_key(serial_code), [])
-            if len(found) > 1:
-                return Decision("several_licenses", str(len(found)), field="serial")
-            key = codes.match_key(found[0]) if found else "?"
+        key, refusal = self.named.key(code, serial_code)
+        if refusal is not None:
+            return refusal
         license, _ = self.chains.now(key)
         renewal_key = codes.match_key(renewal_code)
         renewal = self.serials.get(renewal_key)
@@ -68,8 +60,6 @@ class Renewals:
             None if license is None or renewal is None else self._renewal(license, renewal),
             today=self.work.today,
         )
-        if decision.code == "unknown_license" and not code:
-            return decision._replace(field="serial")
         if license is None or renewal is None or decision.code not in ("renewed", "already_renewed"):
             return decision
         if decision.code == "renewed":
@@ -126,26 +116,7 @@ class Renewals:
             self.work.at,
         )
         renewed = {license.number: license for license, _ in effects}
-        assert self.work.signer is not None
-        keys = dict(zip(renewed, self.work.signer.sign_many(map(self._claims, renewed.values())), strict=True))
-        licenses.rekey(connection, keys)
-        return {
-            number: Shown(keys[number], license.sku, license.quantity, license.valid_until)
-            for number, license in renewed.items()
-        }
-
-    def _claims(self, license: Held) -> LicenseClaims:
-        return LicenseClaims(
-            license.customer_number,
-            license.number,
-            int(self.work.at.timestamp()),
-            terms.expiry_epoch(license.valid_until),
-            license.sku,
-            license.version,
-            license.quantity,
-            license.host_id,
-            self.chains.maintenance[license.number].ends,
-        )
+        return self.chains.sign_again(connection, renewed)
 
 
 KIND = Kind(

@@ -1,0 +1,79 @@
+"""``load-maintenance``: the support contracts of licenses, as another system keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from jobs.chains import Chains
+from jobs.kind import Asked, Issued, Kind, Values, Work
+from jobs.naming import Named
+from licensing.codes import check
+from licensing.decisions import Decision
+from licensing.field_catalogue import FIELDS
+from licensing.maintaining import Contract, decide_maintenance
+from models import maintenance
+from models.licenses import Held
+from models.maintenance import Maintenance
+
+COLUMNS = (
+    FIELDS["license"],
+    FIELDS["serial"],
+    FIELDS["starts"],
+    FIELDS["ends"],
+    FIELDS["level"],
+    FIELDS["support_contact"],
+)
+
+
+class Loads:
+    """The licenses that a slice of rows names, with the maintenance that they have."""
+
+    def __init__(self, connection: Connection, work: Work, rows: Sequence[Values], before: Loads | None = None) -> None:
+        self.named = Named(connection, [(row[0], row[1]) for row in rows])
+        self.chains: Chains = Chains(connection, work, self.named.keys, None if before is None else before.chains)
+        self.renewed = maintenance.with_renewals(connection, list(self.chains.licenses))
+
+    def decide(self, row: Asked) -> Decision:
+        """Whether the license's maintenance is new, changed or known, or why it does not change."""
+        code, serial, *wanted = row.values
+        key, refusal = self.named.key(code, serial)
+        if refusal is not None:
+            return refusal
+        license, _ = self.chains.now(key)
+        if license is None:
+            return Decision("mistyped_code" if check(key) == "mistyped" else "unknown_license", field="license")
+        if license.state != "active":
+            return Decision("license_not_active", license.state, field="license")
+        known = self.chains.maintenance.get(license.number)
+        decision = decide_maintenance(
+            Contract(*wanted), known and Contract(*known), is_renewed=license.number in self.renewed
+        )
+        if decision.effect is not None:
+            self.chains.maintenance[license.number] = Maintenance(*decision.effect)
+            return decision._replace(license_number=license.number, effect=license)
+        return decision._replace(license_number=license.number) if decision.code == "unchanged" else decision
+
+    def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:
+        """Write the maintenance, and sign the keys anew that say how long it is."""
+        changed: dict[str, Held] = {
+            row.decision.effect.number: row.decision.effect for row in asked if row.decision.effect
+        }
+        if not changed:
+            return {}
+        maintenance.save(connection, {number: self.chains.maintenance[number] for number in changed})
+        return self.chains.sign_again(connection, changed)
+
+
+KIND = Kind(
+    name="load-maintenance",
+    title={"en": "Load maintenance", "it": "Caricare la manutenzione"},
+    senders=frozenset({"vendor"}),
+    fields=COLUMNS,
+    load=Loads,
+    subject=("license|serial",),
+    domain="license",
+    is_sequential=True,  # a license and what is left of another may be the same
+    issues_licenses=True,
+)

@@ -1,0 +1,37 @@
+"""How rows name licenses: by number, or by the serial that a license came of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from licensing import codes
+from licensing.decisions import Decision
+from models import licenses
+
+
+class Named:
+    """The licenses that the rows of a slice name: pairs of a license cell and a serial cell, either may be blank.
+
+    ``keys`` are all that may be meant, as ``match_key`` writes them.
+    """
+
+    def __init__(self, connection: Connection, pairs: Sequence[tuple[str | None, str | None]]) -> None:
+        serials = {codes.match_key(serial) for license, serial in pairs if serial and not license}
+        self._of_serial = licenses.of_serial_keys(connection, list(serials)) if serials else {}
+        keys = {codes.match_key(license) for license, _ in pairs if license}
+        self.keys = list(keys | {codes.match_key(number) for made in self._of_serial.values() for number in made})
+
+    def key(self, license: str | None, serial: str | None) -> tuple[str, Decision | None]:
+        """The key of the license that a row means; with the refusal where it means none, or one of several."""
+        if license:
+            return codes.match_key(license), None
+        if not serial:
+            return "", Decision("license_required", field="license")
+        made = self._of_serial.get(codes.match_key(serial), [])
+        if len(made) > 1:
+            return "", Decision("several_licenses", str(len(made)), field="serial")
+        if not made:
+            return "", Decision("unknown_license", field="serial")
+        return codes.match_key(made[0]), None
