@@ -6,9 +6,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from licensing import codes
+from jobs.chains import Chains
+from jobs.kind import Work
+from licensing import codes, holding
 from licensing.decisions import Decision
+from licensing.holding import Access
 from models import licenses
+from models.licenses import Held
 
 
 class Named:
@@ -35,3 +39,29 @@ class Named:
         if not made:
             return "", Decision("unknown_license", field="serial")
         return codes.match_key(made[0]), None
+
+
+class Holdings:
+    """The licenses that the rows of a slice name (pairs as in :class:`Named`), locked unless it is a preview."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        work: Work,
+        pairs: Sequence[tuple[str | None, str | None]],
+        before: Holdings | None = None,
+    ) -> None:
+        self.named = Named(connection, pairs)
+        self.chains: Chains = Chains(connection, work, self.named.keys, None if before is None else before.chains)
+
+    def find(self, needed: Access, license: str | None, serial: str | None = None) -> Held | Decision:
+        """What is left of the license that a row means, which is active; or why the account may not do this with it."""
+        key, refused = self.named.key(license, serial)
+        if refused is not None:
+            return refused
+        found, _ = self.chains.now(key)
+        if found is None:
+            return holding.unknown(key)
+        if refused := holding.refusal(key, found.access, needed):
+            return refused
+        return found if found.state == "active" else Decision("license_not_active", found.state, field="license")

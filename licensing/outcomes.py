@@ -73,6 +73,10 @@ _ALL = (
         "An order with this reference was minted before; here are the same codes.",
         "Un ordine con questo riferimento è già stato generato; ecco gli stessi codici.",
     ),
+    Code("shared", "accepted", "Shared with {detail}.", "Condivisa con {detail}."),
+    Code("share_withdrawn", "accepted", "No longer shared with {detail}.", "Non più condivisa con {detail}."),
+    Code("revoked", "accepted", "License revoked.", "Licenza revocata."),
+    Code("voided", "accepted", "Made void.", "Annullato."),
     Code(
         "missing_value",
         "rejected",
@@ -184,6 +188,12 @@ _ALL = (
         "This voucher was redeemed before with other details.",
         "Questo voucher è già stato riscattato con altri dati.",
     ),
+    Code(
+        "voucher_redeemed",
+        "rejected",
+        "The voucher has been redeemed: revoke its license instead.",
+        "Il voucher è stato riscattato: revocare invece la sua licenza.",
+    ),
     Code("voucher_expired", "rejected", "The voucher expired on {detail}.", "Il voucher è scaduto il {detail}."),
     Code("voucher_void", "rejected", "The voucher was made void.", "Il voucher è stato annullato."),
     Code(
@@ -251,6 +261,12 @@ _ALL = (
         "rejected",
         "The license is shared with this account for reading only.",
         "La licenza è condivisa con questo account in sola lettura.",
+    ),
+    Code(
+        "license_of_another",
+        "rejected",
+        "The license is only shared with this account; its owner alone may do this.",
+        "La licenza è solo condivisa con questo account; può farlo solo il titolare.",
     ),
     Code(
         "license_not_active",
@@ -354,6 +370,18 @@ _ALL = (
         "This account may not act for a customer with this number.",
         "Questo account non può agire per un cliente con questo numero.",
     ),
+    Code(
+        "unknown_recipient",
+        "rejected",
+        "No active account with this number is known, so the license cannot be shared with it.",
+        "Nessun account attivo con questo numero è noto, quindi la licenza non può essere condivisa.",
+    ),
+    Code(
+        "recipient_holds_it",
+        "rejected",
+        "This account holds the license already.",
+        "Questo account detiene già la licenza.",
+    ),
     Code("unknown_account", "rejected", "No account {detail} is known.", "Nessun account {detail} è noto."),
     Code(
         "not_an_oem",
@@ -431,7 +459,9 @@ _ALL = (
 )
 
 # Answers to codes that do not exist: too many of them, and the sender is guessing.
-GUESSES = frozenset({"unknown_voucher", "unknown_serial", "unknown_license", "unknown_notification"})
+GUESSES = frozenset(
+    {"unknown_voucher", "unknown_serial", "unknown_license", "unknown_notification", "unknown_recipient"}
+)
 CODES: dict[str, Code] = {entry.code: entry for entry in _ALL}
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from licensing.codes import check
 from licensing.decisions import Decision
+from licensing.holding import Access, refusal, unknown
 
 
 class Request(NamedTuple):
@@ -25,7 +25,7 @@ class Offer(NamedTuple):
     limit counts over (None: all its life).
     """
 
-    access: str | None
+    access: Access | None
     state: str
     host_id: str
     quantity: int
@@ -50,10 +50,10 @@ def moves_that_count(moves: Sequence[date], window: int | None, today: date) -> 
 
 def decide_rehost(request: Request, offer: Offer | None, earlier: Sequence[Moved], *, today: date) -> Decision:
     """The answer to one row of ``rehost-licenses``; a license of someone else's does not exist."""
-    if offer is None or offer.access is None:
-        return Decision("mistyped_code" if check(request.key) == "mistyped" else "unknown_license", field="license")
-    if offer.access != "manage":
-        return Decision("license_read_only", field="license")
+    if offer is None:
+        return unknown(request.key)
+    if refused := refusal(request.key, offer.access, "manage"):
+        return refused
     for moved in earlier:
         if moved.host_id == request.new_host_id and request.quantity in (None, moved.quantity):
             return Decision("already_issued", license_number=moved.number)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from licensing.codes import check
 from licensing.decisions import Decision
+from licensing.holding import Access, refusal, unknown
 from licensing.terms import add_months
 
 
@@ -16,7 +17,7 @@ class Offer(NamedTuple):
     ``policy`` after a lapse: ``restart``, ``backdate`` or ``refuse``.
     """
 
-    access: str | None
+    access: Access | None
     state: str
     product_id: int
     quantity: int
@@ -53,10 +54,10 @@ def decide_renewal(
     key: str, offer: Offer | None, renewal_key: str, renewal: Renewal | None, *, today: date
 ) -> Decision:
     """The answer to one row of ``renew-maintenance``; ``effect`` of ``renewed`` is (first day, last day)."""
-    if offer is None or offer.access is None:
-        return Decision("mistyped_code" if check(key) == "mistyped" else "unknown_license", field="license")
-    if offer.access != "manage":
-        return Decision("license_read_only", field="license")
+    if offer is None:
+        return unknown(key)
+    if refused := refusal(key, offer.access, "manage"):
+        return refused
     if renewal is None:
         code = "mistyped_code" if check(renewal_key) == "mistyped" else "unknown_serial"
         return Decision(code, field="renewal_serial")

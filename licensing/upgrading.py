@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from licensing.codes import check
 from licensing.decisions import Decision
+from licensing.holding import Access
 
 
 class Request(NamedTuple):
@@ -35,7 +36,7 @@ class Offer(NamedTuple):
     ``told``: the release that the notification tells of. ``reachable``: by upgrade paths, newest first.
     """
 
-    access: str | None
+    access: Access | None
     state: str
     remaining: int
     told: tuple[str, str]
@@ -85,7 +86,7 @@ def decide_upgrade(request: Request, offer: Offer | None, earlier: Sequence[Earl
     if offer is None or offer.access is None:
         code = "mistyped_code" if check(request.key) == "mistyped" else "unknown_notification"
         return Decision(code, field="notification_id")
-    if offer.access != "manage":
+    if offer.access == "read":
         return Decision("license_read_only", field="notification_id")
     for one in earlier:
         is_same = (one.sku.upper(), one.quantity, one.reference) == (request.sku, request.quantity, request.reference)

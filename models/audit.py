@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, DateTime, Identity, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.database import metadata
+from models.database import metadata, run
 
 audit_log = Table(
     "audit_log",
@@ -30,6 +31,22 @@ def record(connection: Connection, actor: str, action: str, subject: str, **deta
             " VALUES (:actor, :action, :subject, cast(:detail AS jsonb))"
         ),
         {"actor": actor, "action": action, "subject": subject, "detail": json.dumps(detail)},
+    )
+
+
+def record_all(connection: Connection, actor: str, action: str, details: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add an entry for each of many subjects, with its detail."""
+    run(
+        connection,
+        "INSERT INTO audit_log (actor, action, subject, detail)"
+        " SELECT %(actor)s, %(action)s, subject, detail FROM unnest(%(subjects)s::text[], %(details)s::jsonb[])"
+        " AS w (subject, detail)",
+        {
+            "actor": actor,
+            "action": action,
+            "subjects": list(details),
+            "details": [json.dumps(detail) for detail in details.values()],
+        },
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from licensing import codes
+from licensing.holding import Access
 from models.database import copy_in, fetch, metadata, run, stream
 
 licenses = Table(
@@ -124,9 +125,6 @@ def of_vouchers(connection: Connection, voucher_ids: Sequence[int]) -> dict[int,
     return {row[0]: Redemption(*row[1:]) for row in rows}
 
 
-Access = Literal["manage", "read"]
-
-
 @dataclass(slots=True)
 class Held:
     """A license as an account sees it. ``access`` None: it is none of its business, and looks as if unknown.
@@ -158,7 +156,7 @@ _HELD = """
 SELECT l.number,
        CASE WHEN %(vendor)s OR l.customer_id = %(account)s OR c.registered_by = %(account)s
               OR EXISTS (SELECT FROM delegations d WHERE d.customer_id = l.customer_id
-                         AND d.distributor_id = %(account)s AND d.state = 'active') THEN 'manage'
+                         AND d.distributor_id = %(account)s AND d.state = 'active') THEN 'own'
             ELSE (SELECT s.permission FROM shares s WHERE s.license_number = l.number
                   AND s.account_id = %(account)s AND s.state = 'active') END,
        l.account_id, l.customer_id, c.number, l.product_id, p.sku, l.version, l.quantity, l.host_id, l.valid_until,
@@ -230,12 +228,16 @@ def rehosts(connection: Connection, numbers: Sequence[str]) -> dict[str, list[da
     return found
 
 
-def end(connection: Connection, numbers: Sequence[str], state: str, at: Any) -> None:
-    """End active licenses: ``superseded`` or ``rehosted``. Raises ``RuntimeError`` if one is no longer active."""
+def end(
+    connection: Connection, numbers: Sequence[str], state: str, at: Any, reasons: Sequence[str] | None = None
+) -> None:
+    """End active licenses: ``superseded``, ``rehosted`` or ``revoked``. Raises ``RuntimeError`` if one was not."""
     changed = run(
         connection,
-        "UPDATE licenses SET state = %(state)s, ended_at = %(at)s WHERE number = ANY(%(numbers)s) AND state = 'active'",
-        {"numbers": list(numbers), "state": state, "at": at},
+        "UPDATE licenses l SET state = %(state)s, ended_at = %(at)s, end_reason = w.reason"
+        " FROM unnest(%(numbers)s::text[], %(reasons)s::text[]) AS w (number, reason)"
+        " WHERE l.number = w.number AND l.state = 'active'",
+        {"numbers": list(numbers), "reasons": reasons or [None] * len(numbers), "state": state, "at": at},
     )
     if changed != len(numbers):
         raise RuntimeError(f"{len(numbers) - changed} of {len(numbers)} licenses were no longer active")

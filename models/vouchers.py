@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -103,6 +103,19 @@ def mark_redeemed(connection: Connection, voucher_ids: list[int]) -> None:
     )
     if changed != len(voucher_ids):
         raise RuntimeError(f"{len(voucher_ids) - changed} of {len(voucher_ids)} vouchers were no longer redeemable")
+
+
+def void(connection: Connection, reasons: Mapping[int, str]) -> None:
+    """Make vouchers void that nobody has redeemed: reasons by id. Raises if one of them was redeemed."""
+    changed = run(
+        connection,
+        "UPDATE vouchers v SET state = 'void', end_reason = w.reason"
+        " FROM unnest(%(ids)s::bigint[], %(reasons)s::text[]) AS w (id, reason)"
+        " WHERE v.id = w.id AND v.state IN ('minted', 'expired')",
+        {"ids": list(reasons), "reasons": list(reasons.values())},
+    )
+    if changed != len(reasons):
+        raise RuntimeError(f"{len(reasons) - changed} of {len(reasons)} vouchers could no longer be made void")
 
 
 def add(connection: Connection, lines: Iterable[str]) -> None:

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from jobs.chains import Chains
 from jobs.kind import Asked, Issued, Kind, Values, Work
-from jobs.naming import Named
-from licensing.codes import check
+from jobs.naming import Holdings
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
 from licensing.maintaining import Contract, decide_maintenance
@@ -31,21 +29,18 @@ class Loads:
     """The licenses that a slice of rows names, with the maintenance that they have."""
 
     def __init__(self, connection: Connection, work: Work, rows: Sequence[Values], before: Loads | None = None) -> None:
-        self.named = Named(connection, [(row[0], row[1]) for row in rows])
-        self.chains: Chains = Chains(connection, work, self.named.keys, None if before is None else before.chains)
+        self.holdings: Holdings = Holdings(
+            connection, work, [(row[0], row[1]) for row in rows], None if before is None else before.holdings
+        )
+        self.chains = self.holdings.chains
         self.renewed = maintenance.with_renewals(connection, list(self.chains.licenses))
 
     def decide(self, row: Asked) -> Decision:
         """Whether the license's maintenance is new, changed or known, or why it does not change."""
         code, serial, *wanted = row.values
-        key, refusal = self.named.key(code, serial)
-        if refusal is not None:
-            return refusal
-        license, _ = self.chains.now(key)
-        if license is None:
-            return Decision("mistyped_code" if check(key) == "mistyped" else "unknown_license", field="license")
-        if license.state != "active":
-            return Decision("license_not_active", license.state, field="license")
+        license = self.holdings.find("own", code, serial)
+        if isinstance(license, Decision):
+            return license
         known = self.chains.maintenance.get(license.number)
         decision = decide_maintenance(
             Contract(*wanted), known and Contract(*known), is_renewed=license.number in self.renewed

@@ -14,7 +14,10 @@ from jobs.kinds import (
     register_serials,
     rehost_licenses,
     renew_maintenance,
+    revoke_licenses,
+    share_licenses,
     upgrade_licenses,
+    void_vouchers,
 )
 
 KINDS: dict[str, Kind] = {
@@ -30,6 +33,9 @@ KINDS: dict[str, Kind] = {
         register_serials,
         rehost_licenses,
         renew_maintenance,
+        revoke_licenses,
+        share_licenses,
         upgrade_licenses,
+        void_vouchers,
     )
 }

@@ -12,7 +12,7 @@ from licensing.rehosting import Moved, Offer, Request, decide_rehost, moves_that
 
 TODAY = date(2026, 11, 25)
 ASKED = Request("KML0", "H2", None)
-OFFER = Offer("manage", "active", "H1", 5, None, (), None, None)
+OFFER = Offer("own", "active", "H1", 5, None, (), None, None)
 EARLIER = [Moved("KML-1", "H9", 2)]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from licensing.renewing import Offer, Renewal, decide_renewal, renewed_period
 
 TODAY = date(2026, 11, 25)
-OFFER = Offer("manage", "active", 1, 5, 7, date(2026, 1, 1), date(2026, 12, 31), "restart")
+OFFER = Offer("own", "active", 1, 5, 7, date(2026, 1, 1), date(2026, 12, 31), "restart")
 RENEWAL = Renewal("unregistered", "renewal", 1, 5, 12, None, is_spent_here=False)
 
 

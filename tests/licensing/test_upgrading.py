@@ -14,7 +14,7 @@ RELEASED = date(2026, 6, 1)
 FIVE = Release("SUITE", "5.0", RELEASED, host_bound=False)
 PRO = Release("PRO", "5.1", RELEASED, host_bound=True)
 REACHABLE = (Release("SUITE", "6.0", date(2027, 6, 1), host_bound=False), PRO, FIVE, PRO._replace(version="5.0"))
-OFFER = Offer("manage", "open", 10, ("SUITE", "5.0"), "active", 10, "", date(2026, 1, 1), date(2026, 12, 31), REACHABLE)
+OFFER = Offer("own", "open", 10, ("SUITE", "5.0"), "active", 10, "", date(2026, 1, 1), date(2026, 12, 31), REACHABLE)
 ASKED = Request("N-1", "SUITE", 3, "", "")
 EARLIER = [Earlier("KML-1", "SUITE", "H1", 4, "A")]
 
