@@ -11,7 +11,6 @@ from exporters.delimited import BOM, written
 from licensing.field_catalogue import FIELDS
 from licensing.fields import Language
 
-MEDIA_TYPE = "text/csv; charset=utf-8"
 COLUMNS = ("voucher_code", "product", "oem", "expires")
 _BLOCK_ROWS = 5_000
 

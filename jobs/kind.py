@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
+from config.wiring import App
 from licensing.decisions import Decision
 from licensing.fields import Field, Language
 from models.accounts import Account
@@ -79,6 +80,16 @@ class Produce(Protocol):
         """(made now, still to come)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A file beside the result table: its role (part of its name), its rows, and what is to be known about it."""
+
+    role: str
+    rows: int
+    blocks: Iterable[bytes]
+    how: str = ""
+
+
 @dataclass(frozen=True)
 class Kind:
     """One batch kind.
@@ -88,6 +99,7 @@ class Kind:
     ``domain``: kinds of one domain compete for the same subjects. ``load`` reads the facts of a slice with one query
     each. ``is_sequential``: rows may lean on earlier rows of other subjects, so one worker goes through them in file
     order. ``produce``: for rows whose effect is too large for one transaction.
+    ``listing``: a list for answers that are more than one thing a row.
     """
 
     name: str
@@ -100,6 +112,7 @@ class Kind:
     is_sequential: bool = False
     produce: Produce | None = None
     issues_licenses: bool = False
+    listing: Callable[[App, Connection, Batch], Listing | None] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The files that a batch leaves: the result, the rejected rows, minted codes, license files, and a manifest of them."""
+"""The files that a batch leaves: result, rejected rows, the kind's own list, license files, and a manifest of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import chain, count, islice
+from itertools import count, islice
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -14,14 +14,15 @@ import orjson
 from sqlalchemy import Connection
 
 from config.wiring import App
-from exporters import code_lists, license_bundles, manifests
+from exporters import license_bundles, listings, manifests
 from exporters.pieces import Head, Line, PieceFacts, PieceFormat
 from exporters.results import OUTCOME_TITLES, REASON_TITLE, format_for
 from jobs import workbooks
+from jobs.kinds.registry import KINDS
 from licensing.field_catalogue import FIELDS
 from licensing.fields import Language
 from licensing.outcomes import CODES
-from models import accounts, licenses, rows, vouchers
+from models import accounts, licenses, rows
 from models.batches import Batch
 from signing.license_files import license_file
 from signing.tokens import claims_of
@@ -83,7 +84,7 @@ class Place:
 def store_all(place: Place, pieces: Pieces) -> list[dict[str, Any]]:
     """Make and store every file of a batch; what its results say of each. The manifest comes last."""
     counts = rows.outcome_counts(place.connection, place.batch.id)
-    files = [_result(place, pieces), *_rejected(place, counts), *_codes(place), *_licenses(place, counts)]
+    files = [_result(place, pieces), *_rejected(place, counts), *_listing(place), *_licenses(place, counts)]
     return [*files, _manifest(place, counts, files)]
 
 
@@ -145,14 +146,13 @@ def _spilled(place: Place, lines: Iterator[Line]) -> Iterator[tuple[PieceFacts, 
         yield piece.facts, file_blocks(path)
 
 
-def _codes(place: Place) -> list[dict[str, Any]]:
-    """The voucher codes that the orders of a batch minted, or had minted before."""
-    orders = dict.fromkeys(vouchers.orders_of_batch(place.connection, place.batch.id))
-    if not orders:
+def _listing(place: Place) -> list[dict[str, Any]]:
+    """The kind's own list, where rows were answered with more than fits into a row."""
+    make = KINDS[place.batch.kind].listing
+    found = make(place.app, place.connection, place.batch) if make else None
+    if found is None:
         return []
-    codes = chain.from_iterable(vouchers.codes_of_order(place.connection, order_id) for order_id, _ in orders)
-    blocks = code_lists.code_list(codes, place.language)
-    return [place.store("codes", ".csv", blocks, sum(count for _, count in orders), code_lists.MEDIA_TYPE)]
+    return [place.store(found.role, ".csv", found.blocks, found.rows, listings.MEDIA_TYPE, found.how)]
 
 
 def _licenses(place: Place, counts: dict[str, int]) -> list[dict[str, Any]]:

@@ -73,6 +73,21 @@ _ALL = (
         "An order with this reference was minted before; here are the same codes.",
         "Un ordine con questo riferimento è già stato generato; ecco gli stessi codici.",
     ),
+    Code(
+        "notified", "accepted", "Upgrade notifications made: {detail}.", "Notifiche di aggiornamento create: {detail}."
+    ),
+    Code(
+        "nobody_to_notify",
+        "accepted",
+        "No license that this release upgrades has maintenance that covers its release date.",
+        "Nessuna licenza che questa versione aggiorna ha una manutenzione che copre la data di rilascio.",
+    ),
+    Code(
+        "already_notified",
+        "unchanged",
+        "All owners were notified before; here are the same IDs: {detail}.",
+        "Tutti i titolari sono già stati avvisati; ecco gli stessi ID: {detail}.",
+    ),
     Code("shared", "accepted", "Shared with {detail}.", "Condivisa con {detail}."),
     Code("share_withdrawn", "accepted", "No longer shared with {detail}.", "Non più condivisa con {detail}."),
     Code("revoked", "accepted", "License revoked.", "Licenza revocata."),
@@ -413,6 +428,18 @@ _ALL = (
         "rejected",
         "A release date, upgrade path or download needs a version in the same row.",
         "Una data di rilascio, un percorso di aggiornamento o un download richiede una versione nella stessa riga.",
+    ),
+    Code(
+        "unknown_release",
+        "rejected",
+        "The product has no version {detail}: load it first.",
+        "Il prodotto non ha la versione {detail}: caricarla prima.",
+    ),
+    Code(
+        "not_released",
+        "rejected",
+        "Owners are notified of a version from its release date on, and this one has: {detail}.",
+        "I titolari si avvisano di una versione dalla sua data di rilascio, e questa ha: {detail}.",
     ),
     Code(
         "unknown_version",

@@ -175,12 +175,12 @@ def held(
     """
     numbers = {codes.grouped(key): key for key in keys}
     if lock:
-        _lock_chains(connection, list(numbers))
+        lock_chains(connection, list(numbers))
     rows = fetch(connection, _HELD, {"numbers": list(numbers), "account": account_id, "vendor": is_vendor})
     return {numbers[row[0]]: Held(*row) for row in rows}
 
 
-def _lock_chains(connection: Connection, numbers: Sequence[str]) -> None:
+def lock_chains(connection: Connection, numbers: Sequence[str]) -> None:
     """Lock the first license of each chain, which never changes: whoever holds it has all that came of it."""
     query = "SELECT DISTINCT coalesce(root_number, number) FROM licenses WHERE number = ANY(%(numbers)s)"
     roots = [row[0] for row in fetch(connection, query, {"numbers": list(numbers)})]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     func,
 )
 
-from models.database import fetch, metadata, run
+from models.database import fetch, metadata, run, stream
 
 notifications = Table(
     "notifications",
@@ -95,6 +96,91 @@ def keys_of_licenses(connection: Connection, numbers: Sequence[str]) -> dict[str
     ):
         found.setdefault(number, []).append(key)
     return found
+
+
+# Licenses whose release leads to another one (over any number of upgrade paths), while they are active and their
+# maintenance covers its release date, unless they (or what they are the rest of) were notified of it.
+_DUE = """
+WITH RECURSIVE source AS (
+    SELECT u.from_release_id AS id FROM upgrade_paths u WHERE u.to_release_id = %(release)s
+    UNION SELECT u.from_release_id FROM source JOIN upgrade_paths u ON u.to_release_id = source.id)
+SELECT l.number FROM source JOIN releases s ON s.id = source.id
+JOIN licenses l ON l.product_id = s.product_id AND l.version = s.version AND l.state = 'active'
+JOIN maintenance m ON m.license_number = l.number
+JOIN releases r ON r.id = %(release)s AND r.release_date BETWEEN m.starts AND m.ends
+WHERE (l.valid_until IS NULL OR l.valid_until >= %(today)s)
+  AND (%(numbers)s::text[] IS NULL OR l.number = ANY(%(numbers)s))
+  AND NOT EXISTS (SELECT FROM notifications n WHERE n.license_number = l.number AND n.release_id = r.id)
+  AND NOT (l.cause IS NOT DISTINCT FROM 'split' AND EXISTS (
+      WITH RECURSIVE line AS (
+          SELECT p.number, p.parent_number, p.cause FROM licenses p WHERE p.number = l.parent_number
+          UNION ALL SELECT p.number, p.parent_number, p.cause FROM line
+          JOIN licenses p ON p.number = line.parent_number WHERE line.cause = 'split')
+      SELECT FROM line JOIN notifications n ON n.license_number = line.number AND n.release_id = r.id))
+ORDER BY l.number LIMIT %(most)s
+"""
+
+
+def due(
+    connection: Connection, release_id: int, today: date, most: int | None, *, among: Sequence[str] | None = None
+) -> list[str]:
+    """The numbers of licenses whose owners are to be notified of a release, at most so many; or those among others."""
+    values = {"release": release_id, "today": today, "most": most, "numbers": None if among is None else list(among)}
+    return [row[0] for row in fetch(connection, _DUE, values)]
+
+
+def made(connection: Connection, release_id: int) -> dict[tuple[int, int], int]:
+    """How many notifications of a release there are, by the batch and row that made them."""
+    query = "SELECT batch_id, ordinal, count(*) FROM notifications WHERE release_id = %(id)s GROUP BY batch_id, ordinal"
+    return {(row[0], row[1]): row[2] for row in fetch(connection, query, {"id": release_id})}
+
+
+def add(connection: Connection, release_id: int, codes: Mapping[str, str], origin: tuple[int, int]) -> None:
+    """Notify the owners of licenses: IDs by license number; ``origin`` is batch and row. Each is for its quantity."""
+    run(
+        connection,
+        "INSERT INTO notifications (key, code, license_number, owner_id, release_id, quantity, remaining, batch_id,"
+        " ordinal) SELECT replace(w.code, '-', ''), w.code, l.number, l.customer_id, %(release)s, l.quantity,"
+        " l.quantity, %(batch)s, %(ordinal)s FROM unnest(%(numbers)s::text[], %(codes)s::text[]) AS w (number, code)"
+        " JOIN licenses l ON l.number = w.number",
+        {
+            "release": release_id,
+            "numbers": list(codes),
+            "codes": list(codes.values()),
+            "batch": origin[0],
+            "ordinal": origin[1],
+        },
+    )
+
+
+class Sent(NamedTuple):
+    """A notification as a list shows it; ``left`` is what may still be upgraded by it."""
+
+    code: str
+    sku: str
+    version: str
+    license_number: str
+    left: int
+    customer_number: str
+    customer: str
+    email: str | None
+    support_contact: str | None
+
+
+def of_batch(connection: Connection, batch_id: int) -> tuple[int, Iterator[Sent]]:
+    """How many notifications there are of the releases that a batch's rows were answered with, and each, streamed."""
+    releases = "SELECT DISTINCT order_id FROM outcomes WHERE batch_id = %(batch)s AND order_id IS NOT NULL"
+    query = f"SELECT count(*) FROM notifications WHERE release_id IN ({releases})"
+    count = int(fetch(connection, query, {"batch": batch_id})[0][0])
+    found = stream(
+        connection,
+        "SELECT n.code, p.sku, r.version, n.license_number, n.remaining, a.number, a.name, a.email, m.support_contact"
+        f" FROM notifications n JOIN releases r ON r.id = n.release_id AND r.id IN ({releases})"
+        " JOIN products p ON p.id = r.product_id JOIN accounts a ON a.id = n.owner_id"
+        " LEFT JOIN maintenance m ON m.license_number = n.license_number ORDER BY n.id",
+        {"batch": batch_id},
+    )
+    return count, (Sent(*row) for row in found)
 
 
 def use(connection: Connection, used: Sequence[tuple[int, int]]) -> None:

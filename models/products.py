@@ -126,6 +126,18 @@ def releases_of(connection: Connection, product_ids: Sequence[int]) -> dict[tupl
     return {(row[0], row[1]): row[2] for row in rows}
 
 
+def release_ids(connection: Connection, releases: Sequence[tuple[int, str]]) -> dict[tuple[int, str], int]:
+    """The ids of releases, by (product id, version)."""
+    rows = fetch(
+        connection,
+        "SELECT r.product_id, r.version, r.id FROM releases r"
+        " JOIN unnest(%(products)s::bigint[], %(versions)s::text[]) AS w (product_id, version)"
+        " ON w.product_id = r.product_id AND w.version = r.version",
+        {"products": [product for product, _ in releases], "versions": [version for _, version in releases]},
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
 class Target(NamedTuple):
     """A release that a license may be upgraded to."""
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
 
+from config.wiring import App
+from exporters.code_lists import code_list
 from jobs import numbers
-from jobs.kind import Asked, Issued, Kind, Values, Work
+from jobs.kind import Asked, Issued, Kind, Listing, Values, Work
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
 from models import accounts, products, vouchers
+from models.batches import Batch
 from models.database import copy_line
 
 COLUMNS = (
@@ -129,6 +133,15 @@ def mint(connection: Connection, work: Work, row: Asked, most: int) -> tuple[int
     return count, record["count"] - minted - count
 
 
+def codes_minted(_app: App, connection: Connection, batch: Batch) -> Listing | None:
+    """The voucher codes that the orders of a batch minted, or had minted before."""
+    orders = dict.fromkeys(vouchers.orders_of_batch(connection, batch.id))
+    if not orders:
+        return None
+    codes = chain.from_iterable(vouchers.codes_of_order(connection, order_id) for order_id, _ in orders)
+    return Listing("codes", sum(count for _, count in orders), code_list(codes, batch.options["language"]))
+
+
 KIND = Kind(
     name="mint-vouchers",
     title={"en": "Mint vouchers", "it": "Generare voucher"},
@@ -138,4 +151,5 @@ KIND = Kind(
     subject=("oem", "reference"),
     domain="mint_order",
     produce=mint,
+    listing=codes_minted,
 )
