@@ -88,6 +88,12 @@ _ALL = (
         "All owners were notified before; here are the same IDs: {detail}.",
         "Tutti i titolari sono già stati avvisati; ecco gli stessi ID: {detail}.",
     ),
+    Code(
+        "downloads_listed",
+        "accepted",
+        "Files that the license covers, in the list of downloads: {detail}.",
+        "File coperti dalla licenza, nell'elenco dei download: {detail}.",
+    ),
     Code("shared", "accepted", "Shared with {detail}.", "Condivisa con {detail}."),
     Code("share_withdrawn", "accepted", "No longer shared with {detail}.", "Non più condivisa con {detail}."),
     Code("revoked", "accepted", "License revoked.", "Licenza revocata."),
@@ -446,6 +452,18 @@ _ALL = (
         "rejected",
         "The upgrade path names {detail}, which is not a known version.",
         "Il percorso di aggiornamento indica {detail}, che non è una versione nota.",
+    ),
+    Code(
+        "bad_digest",
+        "rejected",
+        "A SHA-256 digest has 64 hexadecimal digits, and this is none: {detail}.",
+        "Un'impronta SHA-256 ha 64 cifre esadecimali, e questa non lo è: {detail}.",
+    ),
+    Code(
+        "bad_object_name",
+        "rejected",
+        "No object of the store can have this name: {detail}. Write plain names with slashes between them.",
+        "Nessun oggetto dell'archivio può avere questo nome: {detail}. Scrivere nomi semplici separati da barre.",
     ),
     Code(
         "account_in_use",

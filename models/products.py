@@ -54,20 +54,6 @@ releases = Table(
     UniqueConstraint("product_id", "version"),
 )
 
-release_files = Table(
-    "release_files",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("release_id", ForeignKey("releases.id"), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("platform", Text, nullable=False, server_default=""),
-    Column("language", Text, nullable=False, server_default=""),
-    Column("size", BigInteger, nullable=False),
-    Column("sha256", Text, nullable=False),
-    Column("object_name", Text, nullable=False),
-    UniqueConstraint("release_id", "name", "platform", "language"),
-)
-
 upgrade_paths = Table(
     "upgrade_paths",
     metadata,
@@ -181,18 +167,25 @@ def upgrades_to(connection: Connection, product_ids: Sequence[int]) -> set[tuple
     )
 
 
+DEFAULTS: dict[str, Any] = {
+    "description": None,
+    "host_bound": False,
+    "term_months": None,
+    "rehost_limit": None,
+    "rehost_days": None,
+    "lapse_policy": "restart",
+}
+
+
 def save(connection: Connection, record: dict[str, Any]) -> None:
-    """Create or update a product by SKU. None means "leave alone"."""
+    """Create or replace a product by SKU; what the record leaves out is as in ``DEFAULTS``."""
+    names = ("name", *DEFAULTS)
     connection.execute(
         text(
-            "INSERT INTO products (sku, name, description, host_bound, term_months)"
-            " VALUES (:sku, :name, :description, coalesce(:host_bound, false), :term_months)"
-            " ON CONFLICT (sku) DO UPDATE SET name = coalesce(:name, products.name),"
-            " description = coalesce(:description, products.description),"
-            " host_bound = coalesce(:host_bound, products.host_bound),"
-            " term_months = coalesce(:term_months, products.term_months)"
+            f"INSERT INTO products (sku, {', '.join(names)}) VALUES (:sku, {', '.join(':' + name for name in names)})"
+            f" ON CONFLICT (sku) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names)}"
         ),
-        record,
+        DEFAULTS | record,
     )
 
 

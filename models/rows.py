@@ -129,6 +129,15 @@ def add_previews(connection: Connection, lines: Iterable[str]) -> None:
     copy_in(connection, "previews", _ANSWER, ["".join(lines)])
 
 
+def licenses_answered(connection: Connection, batch_id: int, code: str) -> list[str]:
+    """The licenses that rows were answered with by a code, each once, in file order."""
+    query = (
+        "SELECT license_number FROM outcomes WHERE batch_id = %(batch)s AND code = %(code)s"
+        " GROUP BY license_number ORDER BY min(ordinal)"
+    )
+    return [row[0] for row in fetch(connection, query, {"batch": batch_id, "code": code})]
+
+
 def previewed_codes(connection: Connection, batch_id: int, first: int, last: int) -> dict[int, str]:
     """The code that the preview named for each row of a range."""
     return {

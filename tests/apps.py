@@ -59,7 +59,7 @@ def account(app: App, number: str, kind: str = "oem", **columns: str) -> None:
 
 def product(app: App, sku: str, **columns: Any) -> None:
     """Load a product."""
-    record = {"sku": sku, "name": sku, "description": None, "host_bound": False, "term_months": None} | columns
+    record = {"sku": sku, "name": sku} | columns
     with transaction(app.engine) as connection:
         products.save(connection, record)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 import redis
@@ -24,6 +25,7 @@ from config.embedded import EmbeddedProblem, Urls, embedded_servers
 from config.embedded_processes import free_port
 from models import schema
 from models.database import connect
+from storage.objects import ObjectStore, open_store
 
 pytest_plugins = ["tests.apps"]  # a whole app on real servers
 IN_CI = os.environ.get("CI") == "true"
@@ -159,6 +161,22 @@ def s3_server() -> Iterator[str]:
     finally:
         server.kill()
         server.wait()
+
+
+@pytest.fixture
+def open_on_server(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ObjectStore]:
+    """Call it with the URL of an S3 server for a store in a new bucket there."""
+
+    def open_it(url: str, **options: str) -> ObjectStore:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        bucket = f"keymill-{secrets.token_hex(6)}"
+        with urlopen(Request(f"{url}/{bucket}", method="PUT"), timeout=10):  # the server asks for no signature
+            pass
+        return open_store(f"s3://{bucket}/deep/prefix", **options)
+
+    return open_it
 
 
 def _wait_until_it_answers(server: subprocess.Popen[bytes], url: str) -> None:

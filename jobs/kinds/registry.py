@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jobs.kind import Kind
 from jobs.kinds import (
+    list_downloads,
     load_accounts,
     load_maintenance,
     load_products,
@@ -24,6 +25,7 @@ from jobs.kinds import (
 KINDS: dict[str, Kind] = {
     module.KIND.name: module.KIND
     for module in (
+        list_downloads,
         load_accounts,
         load_maintenance,
         load_products,

@@ -6,7 +6,6 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -14,22 +13,6 @@ from storage.objects import ObjectStore, open_store
 
 ENDPOINT = os.environ.get("KEYMILL_TEST_S3_URL", "")  # s3://bucket/prefix, with AWS_* variables for the rest
 OpenStore = Callable[..., ObjectStore]
-
-
-@pytest.fixture
-def open_on_server(monkeypatch: pytest.MonkeyPatch) -> OpenStore:
-    """Call it with the URL of an S3 server for a store in a new bucket there."""
-
-    def open_it(url: str, **options: str) -> ObjectStore:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        bucket = f"keymill-{secrets.token_hex(6)}"
-        with urlopen(Request(f"{url}/{bucket}", method="PUT"), timeout=10):  # the server asks for no signature
-            pass
-        return open_store(f"s3://{bucket}/deep/prefix", **options)
-
-    return open_it
 
 
 @pytest.fixture(params=["folder", "s3", *(["endpoint"] if ENDPOINT else [])])
