@@ -12,8 +12,10 @@ from sqlalchemy import Connection
 
 from jobs.kind import Asked, Kind, Rules, Work
 from licensing import cells as cell_forms
+from licensing.cells import PackedCell
 from licensing.decisions import Decision
 from licensing.outcomes import CODES, GUESSES, Rejected
+from licensing.parsing import trim
 from licensing.values import Habits, RowReader
 from models.accounts import Account
 from models.batches import Batch
@@ -100,6 +102,7 @@ class Slice:
         self.kind, self.work, self.reader, self.tally = kind, work, reader, tally
         self.cells = [orjson.loads(row.cells) for row in rows]
         self.asked: list[Asked] = []
+        self.others = _other_columns(batch=work.batch, reader=reader) if kind.takes_any_column else {}
         self.refused: dict[int, Answer] = {}
         read = reader.read
         for row, cells in zip(rows, self.cells, strict=True):
@@ -109,10 +112,17 @@ class Slice:
             if rejections:
                 self.refused[row.ordinal] = self._refusal(row.ordinal, rejections)
             else:
-                self.asked.append(Asked(row.ordinal, values))
+                self.asked.append(Asked(row.ordinal, values, others=self._others_of(cells)))
+
+    def _others_of(self, cells: Sequence[PackedCell]) -> Sequence[tuple[str, PackedCell]]:
+        if not self.others:
+            return ()
+        return [(title, cells[column] if column < len(cells) else None) for column, title in self.others.items()]
 
     def _column(self, name: str | None) -> int | None:
-        return self.reader.columns.get(name) if name else None
+        if name in self.reader.columns:
+            return self.reader.columns[name]
+        return next((column for column, title in self.others.items() if title == name), None)
 
     def _refusal(self, ordinal: int, rejections: Sequence[Rejected]) -> Answer:
         first = rejections[0]
@@ -144,6 +154,17 @@ class Slice:
             return Answer(row.ordinal, decision, [])
         fault = (self._column(decision.field), decision.field, decision.code, decision.detail)
         return Answer(row.ordinal, decision, [fault])
+
+
+def _other_columns(batch: Batch, reader: RowReader) -> dict[int, str]:
+    """The titles of the columns that the kind does not know, by their places; "" where a column has none."""
+    titles = (batch.reading or {})["titles"]
+    known = set(reader.columns.values())
+    return {
+        column: trim(titles[column] or "") if column < len(titles) else ""
+        for column in range(batch.width)
+        if column not in known
+    }
 
 
 def outcome_lines(batch_id: int, answers: Iterable[Answer], *, preview: bool = False) -> Iterable[str]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine
 
 from config.wiring import App
+from licensing.cells import PackedCell
 from licensing.decisions import Decision
 from licensing.fields import Field, Language
 from models.accounts import Account
@@ -25,11 +26,15 @@ NOT_YET = Decision("")
 
 @dataclass(slots=True)
 class Asked:
-    """One row on its way: its typed values in the order of the kind's fields, then its decision."""
+    """One row on its way: its typed values in the order of the kind's fields, then its decision.
+
+    ``others``: the titles and cells of all other columns, for a kind that takes any column.
+    """
 
     ordinal: int
     values: Values
     decision: Decision = NOT_YET
+    others: Sequence[tuple[str, PackedCell]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,7 @@ class Kind:
     is_sequential: bool = False
     produce: Produce | None = None
     issues_licenses: bool = False
+    takes_any_column: bool = False
     listing: Callable[[App, Connection, Batch], Listing | None] | None = None
 
     @property

@@ -96,6 +96,7 @@ _ALL = (
     ),
     Code("shared", "accepted", "Shared with {detail}.", "Condivisa con {detail}."),
     Code("share_withdrawn", "accepted", "No longer shared with {detail}.", "Non più condivisa con {detail}."),
+    Code("annotated", "accepted", "Saved with the license: {detail}.", "Salvato con la licenza: {detail}."),
     Code("revoked", "accepted", "License revoked.", "Licenza revocata."),
     Code("voided", "accepted", "Made void.", "Annullato."),
     Code(
@@ -378,6 +379,30 @@ _ALL = (
         "rejected",
         "The notification does not offer this product. Choose from: {detail}.",
         "La notifica non offre questo prodotto. Scegliere tra: {detail}.",
+    ),
+    Code(
+        "nothing_to_annotate",
+        "rejected",
+        "The list has no column besides the license, so there is nothing to save.",
+        "L'elenco non ha altre colonne oltre alla licenza, quindi non c'è nulla da salvare.",
+    ),
+    Code(
+        "column_twice",
+        "rejected",
+        "Two columns are called {detail}: rename one of them.",
+        "Due colonne si chiamano {detail}: rinominarne una.",
+    ),
+    Code(
+        "untitled_column",
+        "rejected",
+        "The column of this cell has no title, so its data has no name: {detail}.",
+        "La colonna di questa cella non ha titolo, quindi il dato non ha nome: {detail}.",
+    ),
+    Code(
+        "too_many_fields",
+        "rejected",
+        "A license keeps no more fields than that: {detail}. Delete some with (delete) in their cells.",
+        "Una licenza non conserva più campi di così: {detail}. Eliminarne con (elimina) nelle celle.",
     ),
     Code(
         "customer_required",

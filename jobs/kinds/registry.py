@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jobs.kind import Kind
 from jobs.kinds import (
+    annotate_licenses,
     list_downloads,
     load_accounts,
     load_maintenance,
@@ -25,6 +26,7 @@ from jobs.kinds import (
 KINDS: dict[str, Kind] = {
     module.KIND.name: module.KIND
     for module in (
+        annotate_licenses,
         list_downloads,
         load_accounts,
         load_maintenance,
