@@ -1,7 +1,9 @@
-"""``keymill submit``, ``batches``, ``show``, ``confirm``, ``cancel``, ``results``: files in, answers out."""
+"""Files in, answers out: ``keymill submit``, ``show``, ``confirm``, ``cancel``, ``revert``, ``results`` and so on."""
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,10 +15,13 @@ from cli.waiting import wait_for
 
 if TYPE_CHECKING:
     from config.wiring import App
+    from jobs.intake import Request
 
 Batch = Annotated[int, typer.Argument(help="Number of the batch.", metavar="BATCH")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end, with a progress bar.")]
 Exact = Annotated[bool, typer.Option("--exact", help="Do nothing if an answer would differ from its preview.")]
+Preview = Annotated[bool, typer.Option("--preview", help="Show what each row would get, and wait.")]
+Key = Annotated[str | None, typer.Option(help="Request key: the same key and request is the same batch.")]
 FAILED = 1
 
 
@@ -24,13 +29,13 @@ def submit(
     file: Annotated[Path, typer.Argument(help="The file to send; - for standard input.", metavar="FILE")],
     kind: Annotated[str, typer.Option(help="Batch kind, redeem-vouchers for example.")],
     account: Annotated[str, typer.Option(help="Account that sends.")],
-    preview: Annotated[bool, typer.Option("--preview", help="Show what each row would get, and wait.")] = False,
+    preview: Preview = False,
     wait: Wait = False,
     on_error: Annotated[
         Literal["continue", "stop"], typer.Option(help="continue, or stop: all rows or none.")
     ] = "continue",
     exact: Exact = False,
-    key: Annotated[str | None, typer.Option(help="Request key: the same key and request is the same batch.")] = None,
+    key: Key = None,
     given: Annotated[
         list[str] | None, typer.Option("--set", help="A value for the whole batch.", metavar="COLUMN=VALUE")
     ] = None,
@@ -40,34 +45,75 @@ def submit(
     """Send a file as a batch. Without --preview it runs at once."""
     output = speak(as_json, lang)
     values = dict(map(_pair, given or ()))
-    from jobs import intake, refusals
+    from jobs import intake
 
     with sending.local_file(file) as path, opened_app() as app:
-        asked = [kind, account, preview, on_error, exact, sorted(values.items())]
-        request_key = sending.RequestKey(key) if key else sending.kept_key(app.settings.home, path, asked)
         request = intake.Request(
             account=account,
             kind=kind,
             path=path,
             filename="stdin" if file == sending.STDIN else file.name,
-            request_key=request_key.key,
+            request_key="",
             confirm="ask" if preview else "auto",
             on_error=on_error,
             exact=exact,
             given=values,
             language=output.language,
         )
-        try:
-            accepted = intake.accept(app, request)
-        except refusals.Refused:
-            request_key.forget()
-            raise
-        _tell_accepted(accepted, output)
-        if not as_json:  # with --json the answer is the document at the end, and until then this call may be repeated
-            request_key.forget()
-        report = _outcome_of(app, accepted, output, preview=preview, wait=wait)
-        request_key.forget()
+        report = _send(app, request, key, output, preview=preview, wait=wait)
     _exit_for(report)
+
+
+def revert(
+    batch: Batch,
+    account: Annotated[str, typer.Option(help="Account of the vendor, who alone takes batches back.")] = "VENDOR",
+    preview: Preview = False,
+    wait: Wait = False,
+    exact: Exact = False,
+    key: Key = None,
+    as_json: Json = False,
+    lang: Lang = None,
+) -> None:
+    """Take back what a batch did, as far as nothing has been built on it: a batch of its own with an answer per row."""
+    output = speak(as_json, lang)
+    from jobs import intake, reverting
+
+    with tempfile.TemporaryDirectory(prefix="keymill-") as folder, opened_app() as app:
+        path = Path(folder) / f"revert-{batch}.csv"
+        reverting.write_file(app, batch, path, output.language)
+        request = intake.Request(
+            account=account,
+            kind="revert-batches",
+            path=path,
+            filename=path.name,
+            request_key="",
+            confirm="ask" if preview else "auto",
+            exact=exact,
+            language=output.language,
+        )
+        report = _send(app, request, key, output, preview=preview, wait=wait)
+    _exit_for(report)
+
+
+def _send(app: App, request: Request, key: str | None, output: Output, *, preview: bool, wait: bool) -> dict[str, Any]:
+    """Send a request under a key that survives a crash of this call, and tell what becomes of it."""
+    from jobs import intake, refusals
+
+    asked = [request.kind, request.account, preview, request.on_error, request.exact, sorted(request.given.items())]
+    kept = sending.RequestKey(key) if key else sending.kept_key(app.settings.home, request.path, asked)
+    try:
+        accepted = intake.accept(app, replace(request, request_key=kept.key))
+    except refusals.Refused:
+        kept.forget()
+        raise
+    _tell_accepted(accepted, output)
+    if (
+        not output.as_json
+    ):  # with --json the answer is the document at the end, and until then this call may be repeated
+        kept.forget()
+    report = _outcome_of(app, accepted, output, preview=preview, wait=wait)
+    kept.forget()
+    return report
 
 
 def _outcome_of(app: App, accepted: Any, output: Output, *, preview: bool, wait: bool) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from config.wiring import App
 from licensing.cells import PackedCell
 from licensing.decisions import Decision
 from licensing.fields import Field, Language
+from licensing.reverting import Effect
 from models.accounts import Account
 from models.batches import Batch
 from models.licenses import Shown
@@ -104,6 +105,7 @@ class Kind:
     ``domain``: kinds of one domain compete for the same subjects. ``load`` reads the facts of a slice with one query
     each. ``is_sequential``: rows may lean on earlier rows of other subjects, so one worker goes through them in file
     order. ``produce``: for rows whose effect is too large for one transaction.
+    ``takes_back``: what answers did, by their codes, where it can be undone.
     ``listing``: a list for answers that are more than one thing a row.
     """
 
@@ -118,6 +120,7 @@ class Kind:
     produce: Produce | None = None
     issues_licenses: bool = False
     takes_any_column: bool = False
+    takes_back: Mapping[str, Effect] = field(default_factory=dict)
     listing: Callable[[App, Connection, Batch], Listing | None] | None = None
 
     @property

@@ -637,6 +637,27 @@ _ALL = (
         ),
     ),
     Field(
+        "batch",
+        "integer",
+        {"en": "Batch", "it": "Lotto"},
+        {"en": "The number of the batch that the row stands in.", "it": "Il numero del lotto in cui sta la riga."},
+        "12",
+        ("batch number", "numero lotto"),
+        least=1,
+    ),
+    Field(
+        "row",
+        "integer",
+        {"en": "Row", "it": "Riga"},
+        {
+            "en": "Which row of it, counted from 1 below the header.",
+            "it": "Quale sua riga, contata da 1 sotto l'intestazione.",
+        },
+        "1",
+        ("row number", "numero riga"),
+        least=1,
+    ),
+    Field(
         "release",
         "code",
         {"en": "Release", "it": "Versione rilasciata"},

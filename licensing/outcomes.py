@@ -97,6 +97,49 @@ _ALL = (
     Code("shared", "accepted", "Shared with {detail}.", "Condivisa con {detail}."),
     Code("share_withdrawn", "accepted", "No longer shared with {detail}.", "Non più condivisa con {detail}."),
     Code("annotated", "accepted", "Saved with the license: {detail}.", "Salvato con la licenza: {detail}."),
+    Code("reverted", "accepted", "Taken back.", "Annullato l'effetto."),
+    Code(
+        "reverted_in_part",
+        "accepted",
+        "Taken back as far as nobody had used it: {detail}.",
+        "Annullato l'effetto per quanto nessuno aveva usato: {detail}.",
+    ),
+    Code(
+        "already_reverted",
+        "unchanged",
+        "This row was taken back before.",
+        "L'effetto di questa riga è già stato annullato.",
+    ),
+    Code(
+        "nothing_to_revert",
+        "unchanged",
+        "The row had done nothing ({detail}), so there is nothing to take back.",
+        "La riga non aveva fatto nulla ({detail}), quindi non c'è nulla da annullare.",
+    ),
+    Code(
+        "kept_in_use",
+        "rejected",
+        "Kept, because something has been built on it: {detail}.",
+        "Mantenuto, perché nel frattempo è stato usato: {detail}.",
+    ),
+    Code(
+        "kept_for_good",
+        "rejected",
+        "Kept: what a row of {detail} did cannot be taken back. Send the opposite.",
+        "Mantenuto: l'effetto di una riga di {detail} non si può annullare. Inviare il contrario.",
+    ),
+    Code(
+        "another_batch",
+        "rejected",
+        "A file takes back rows of one batch, and this one does so of batch {detail}. Send another file.",
+        "Un file annulla righe di un solo lotto, e questo lo fa del lotto {detail}. Inviare un altro file.",
+    ),
+    Code(
+        "unknown_row",
+        "rejected",
+        "No answered row {detail} (batch / row) is known.",
+        "Nessuna riga {detail} (lotto / riga) con risposta è nota.",
+    ),
     Code("revoked", "accepted", "License revoked.", "Licenza revocata."),
     Code("voided", "accepted", "Made void.", "Annullato."),
     Code(
@@ -533,6 +576,8 @@ GUESSES = frozenset(
     {"unknown_voucher", "unknown_serial", "unknown_license", "unknown_notification", "unknown_recipient"}
 )
 CODES: dict[str, Code] = {entry.code: entry for entry in _ALL}
+# Of rows that did something.
+WRITTEN = frozenset(entry.code for entry in _ALL if entry.outcome in ("issued", "accepted"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,3 +119,46 @@ def with_renewals(connection: Connection, numbers: Sequence[str]) -> set[str]:
     """Those of these licenses whose maintenance a renewal has extended."""
     query = "SELECT DISTINCT license_number FROM renewals WHERE license_number = ANY(%(numbers)s)"
     return {row[0] for row in fetch(connection, query, {"numbers": list(numbers)})}
+
+
+class Undone(NamedTuple):
+    """A renewal that is taken back: what it spent, and the days before it (None: there was no maintenance)."""
+
+    serial_id: int
+    license_number: str
+    quantity: int
+    starts: date
+    ends: date
+    previous: tuple[date, date] | None
+
+
+def of_rows(connection: Connection, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Undone]:
+    """The renewals that rows made, by batch and ordinal."""
+    rows = fetch(
+        connection,
+        "SELECT n.batch_id, n.ordinal, n.serial_id, n.license_number, n.quantity, n.starts, n.ends, n.previous_starts,"
+        " n.previous_ends FROM outcomes o JOIN renewals n ON n.license_number = o.license_number"
+        " AND n.batch_id = o.batch_id AND n.ordinal = o.ordinal"
+        " JOIN unnest(%(batches)s::bigint[], %(ordinals)s::int[]) AS w (batch_id, ordinal)"
+        " ON w.batch_id = o.batch_id AND w.ordinal = o.ordinal",
+        {"batches": [batch for batch, _ in places], "ordinals": [ordinal for _, ordinal in places]},
+    )
+    return {
+        (batch, ordinal): Undone(serial, number, quantity, starts, ends, was_from and (was_from, was_until))
+        for batch, ordinal, serial, number, quantity, starts, ends, was_from, was_until in rows
+    }
+
+
+def undo(connection: Connection, renewals: Sequence[Undone]) -> None:
+    """Forget renewals, so that their serials can be spent again."""
+    run(
+        connection,
+        "DELETE FROM renewals n USING unnest(%(serials)s::bigint[], %(numbers)s::text[]) AS w (serial_id, number)"
+        " WHERE n.serial_id = w.serial_id AND n.license_number = w.number",
+        {"serials": [one.serial_id for one in renewals], "numbers": [one.license_number for one in renewals]},
+    )
+
+
+def delete(connection: Connection, numbers: Sequence[str]) -> None:
+    """Take all maintenance from licenses."""
+    run(connection, "DELETE FROM maintenance WHERE license_number = ANY(%(numbers)s)", {"numbers": list(numbers)})

@@ -21,6 +21,7 @@ from models import (  # noqa: F401 - importing a module puts its tables into the
     maintenance,
     notifications,
     products,
+    reversals,
     rows,
     serials,
     shares,

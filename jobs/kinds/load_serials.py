@@ -117,4 +117,5 @@ KIND = Kind(
     load=Loads,
     subject=("serial",),
     domain="serial",
+    takes_back={"created": "new_serial"},
 )

@@ -109,4 +109,5 @@ KIND = Kind(
     load=Loads,
     subject=("voucher_code",),
     domain="voucher",
+    takes_back={"created": "new_voucher"},
 )

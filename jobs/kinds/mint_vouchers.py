@@ -152,4 +152,5 @@ KIND = Kind(
     domain="mint_order",
     produce=mint,
     listing=codes_minted,
+    takes_back={"minted": "mint_order"},
 )

@@ -110,4 +110,5 @@ KIND = Kind(
     domain="release",
     produce=notify,
     listing=notifications_made,
+    takes_back={"notified": "notifications"},
 )

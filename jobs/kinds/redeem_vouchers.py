@@ -144,4 +144,5 @@ KIND = Kind(
     subject=("voucher_code",),
     domain="voucher",
     issues_licenses=True,
+    takes_back={"issued": "license"},
 )

@@ -148,4 +148,5 @@ KIND = Kind(
     subject=("serial",),
     domain="serial",
     issues_licenses=True,
+    takes_back={"issued": "license", "no_key_needed": "registration"},
 )

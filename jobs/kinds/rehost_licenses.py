@@ -84,4 +84,5 @@ KIND = Kind(
     subject=("license",),
     domain="license",
     issues_licenses=True,
+    takes_back={"issued": "replacement", "issued_in_part": "replacement"},
 )

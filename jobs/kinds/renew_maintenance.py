@@ -129,4 +129,5 @@ KIND = Kind(
     domain="license",
     is_sequential=True,  # a row is about two subjects, a license and a renewal serial
     issues_licenses=True,
+    takes_back={"renewed": "renewal"},
 )

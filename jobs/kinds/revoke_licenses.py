@@ -58,4 +58,5 @@ KIND = Kind(
     subject=("license",),
     domain="license",
     is_sequential=True,  # an old number and that of what is left of it may stand in different rows
+    takes_back={"revoked": "revocation"},
 )

@@ -158,4 +158,5 @@ KIND = Kind(
     subject=("notification_id|license",),
     domain="license",
     issues_licenses=True,
+    takes_back={"issued": "replacement", "issued_in_part": "replacement"},
 )

@@ -61,4 +61,5 @@ KIND = Kind(
     load=Voids,
     subject=("voucher_code",),
     domain="voucher",
+    takes_back={"voided": "void_voucher"},
 )

@@ -180,3 +180,20 @@ def test_a_file_that_is_no_table_fails_with_its_reason(keymill: Keymill, tmp_pat
     answered = keymill(*arguments)
     assert answered.returncode == 1
     assert "failed" in answered.stdout
+
+
+def test_a_batch_is_taken_back(folder: Path, keymill: Keymill, codes: list[str]) -> None:
+    """A preview, then the run: both say row by row what goes; what did nothing is refused with a sentence."""
+    path = conversion_list(folder, "revert.csv", [f"{code};Rossi" for code in codes[31:34]])
+    arguments = ("--kind", "redeem-vouchers", "--account", "OEM", "--wait", "--json")
+    number = str(json.loads(keymill("submit", path, *arguments).stdout)["batch"])
+    previewed = json.loads(keymill("revert", number, "--preview", "--json").stdout)
+    assert (previewed["state"], previewed["preview"]["codes"]) == ("previewed", {"reverted": 3})
+    assert json.loads(keymill("confirm", str(previewed["batch"]), "--wait", "--json").stdout)["codes"] == {
+        "reverted": 3
+    }
+    again = keymill("revert", number, "--wait")
+    assert "unchanged" in again.stdout
+    assert keymill("submit", path, *arguments).returncode == 0
+    refused = keymill("revert", str(previewed["batch"] + 1))
+    assert (refused.returncode, "did nothing" in refused.stderr) == (1, True)
