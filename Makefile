@@ -35,7 +35,7 @@ check: install ## Lint, format, types and import contracts
 
 # The test that holds our keys to a JOSE library on Node installs that library into build/ where npm is there.
 test: check ## All checks and all tests
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(TESTS)
 
 bench: install ## The benchmarks, one JSON line each
 	@$(BIN)/keymill bench

@@ -104,3 +104,29 @@ def rewrap(
         "KEYMILL_KEY_ENCRYPTION_KEY_FILE prima che un processo riparta.",
     )
     out.document({"rewrapped": done, "lost": lost})
+
+
+@app.command("revocations")
+def revoked(
+    to: Annotated[Path | None, typer.Option("-o", "--output", help="Also write the list into this file.")] = None,
+    as_json: Json = False,
+    lang: Lang = None,
+) -> None:
+    """Publish the signed revocation list: licenses that were revoked, or that others replaced."""
+    from jobs import revocations
+    from models.database import transaction
+
+    out = speak(as_json, lang)
+    with opened_app() as app, transaction(app.engine) as connection:
+        published = revocations.publish(app, connection)
+    if to is not None:
+        write_file(to, published.text.encode())
+    total = sum(published.counts.values())
+    told = ", ".join(f"{state} {count:,}" for state, count in published.counts.items())
+    out.say(
+        f"The list names {total:,} licenses ({told}). In the object store: {revocations.NAME}",
+        f"L'elenco indica {total:,} licenze ({told}). Nell'archivio dei file: {revocations.NAME}",
+    )
+    if to is not None:
+        out.say(f"And in {to}", f"E in {to}")
+    out.document({"name": revocations.NAME, "sha256": published.sha256, "counts": published.counts, "file": to})

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from io import BytesIO
 from itertools import chain, islice
@@ -19,6 +20,7 @@ from cli.output import Json, Lang, Output, Refused, read_file, speak
 
 if TYPE_CHECKING:
     from signing.key_sets import KeySet
+    from signing.revocations import RevocationList
     from signing.verification import Verdict
 
 KEY_SET_NAMES = ("keys.json", "jwks.json")
@@ -40,13 +42,16 @@ def verify(
         Path | None,
         typer.Option("--jwks", help="Public key set; default: keys.json in KEYMILL_HOME or beside the file."),
     ] = None,
+    revocations: Annotated[
+        Path | None, typer.Option("--revocations", help="Signed list of licenses that were revoked or replaced.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Name only keys that are not valid.")] = False,
     as_json: Json = False,
     lang: Lang = None,
 ) -> None:
     """Verify license keys offline: .lic files, ZIPs of them, result files as CSV, any text with keys in it."""
     out = speak(as_json, lang)
-    found = checked(sources, jwks)
+    found = checked(sources, jwks, None if revocations is None else _ended(revocations, jwks, out))
     first = list(islice(found, 2))
     counts: Counter[str] = Counter()
     shown = []
@@ -64,7 +69,7 @@ def verify(
         _tell_totals(counts, out, shown)
 
 
-def checked(sources: Sequence[str], jwks: Path | None) -> Iterator[Checked]:
+def checked(sources: Sequence[str], jwks: Path | None, ended: RevocationList | None = None) -> Iterator[Checked]:
     """The verdict on every license key in files, on standard input or given as they are. Raises :class:`Refused`."""
     from signing.license_texts import license_texts
     from signing.verification import verify
@@ -73,16 +78,32 @@ def checked(sources: Sequence[str], jwks: Path | None) -> Iterator[Checked]:
     for source in sources:
         opened = _opened(source)
         if opened is None:
-            yield Checked("", verify(source, key_set(jwks, None), now=now))
+            yield Checked("", verify(source, key_set(jwks, None), now=now, ended=ended))
             continue
         empty = True
         with opened as file:
             keys = key_set(jwks, None if source == "-" else Path(source).absolute().parent)
             for place, text in license_texts(file):
                 empty = False
-                yield Checked(f"{source}:{place}", verify(text, keys, now=now))
+                yield Checked(f"{source}:{place}", verify(text, keys, now=now, ended=ended))
         if empty:
             yield Checked(source, verify("", keys, now=now))
+
+
+def _ended(path: Path, jwks: Path | None, out: Output) -> RevocationList:
+    """The revocation list in a file; says how old it is. Raises :class:`Refused`."""
+    from signing.revocations import BadRevocationList, read_list
+
+    try:
+        found = read_list(read_file(path).decode("utf-8", "replace"), key_set(jwks, path.absolute().parent))
+    except BadRevocationList as problem:
+        raise Refused(problem.code, f"{path}: {problem.en}", f"{path}: {problem.it}") from problem
+    made = datetime.fromtimestamp(found.issued_at, UTC)
+    out.say(
+        f"Revocation list of {made:%Y-%m-%d %H:%M} UTC; of licenses that ended later it knows nothing.",
+        f"Elenco di revoche del {made:%Y-%m-%d %H:%M} UTC; di licenze terminate più tardi non sa nulla.",
+    )
+    return found
 
 
 def _opened(source: str) -> BinaryIO | None:

@@ -19,11 +19,13 @@ from sqlalchemy import Connection
 from config.wiring import App
 from exporters.pieces import Line, Piece, PieceFacts, PieceFormat
 from exporters.results import format_for
-from jobs import lines, results, workbooks
+from jobs import lines, results, revocations, workbooks
 from jobs.deciding import Answer
 from jobs.kind import Issued
+from jobs.kinds.registry import KINDS
 from licensing.fields import Language
-from models import audit, batches, chunks, leases, licenses
+from licensing.outcomes import WRITTEN
+from models import audit, batches, chunks, leases, licenses, rows
 from models.batches import Batch
 from models.chunks import Chunk
 from storage.objects import StoreUnavailable
@@ -107,6 +109,8 @@ def finish(app: App, connection: Connection, chunk: Chunk) -> None:
         assert batch is not None
         place = results.Place(app, connection, batch, Path(folder), f"results/{batch.id}/{chunk.fence}")
         files = results.store_all(place, lambda: table_pieces(app, connection, batch))
+        if KINDS[batch.kind].ends_licenses and WRITTEN & rows.outcome_counts(connection, batch.id).keys():
+            revocations.publish(app, connection)
         state: batches.State = "done" if batch.cancelled_at is None else "cancelled"
         batches.end(connection, batch.id, state, results={"files": files})
         leases.finish(connection, chunk, {})

@@ -105,6 +105,7 @@ class Kind:
     ``domain``: kinds of one domain compete for the same subjects. ``load`` reads the facts of a slice with one query
     each. ``is_sequential``: rows may lean on earlier rows of other subjects, so one worker goes through them in file
     order. ``produce``: for rows whose effect is too large for one transaction.
+    ``ends_licenses``: licenses end by it, so that the revocation list is written anew.
     ``takes_back``: what answers did, by their codes, where it can be undone.
     ``listing``: a list for answers that are more than one thing a row.
     """
@@ -119,6 +120,7 @@ class Kind:
     is_sequential: bool = False
     produce: Produce | None = None
     issues_licenses: bool = False
+    ends_licenses: bool = False
     takes_any_column: bool = False
     takes_back: Mapping[str, Effect] = field(default_factory=dict)
     listing: Callable[[App, Connection, Batch], Listing | None] | None = None

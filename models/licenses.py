@@ -361,3 +361,19 @@ def of_batch(connection: Connection, batch_id: int) -> Iterator[IssuedKey]:
         {"batch": batch_id},
     ):
         yield IssuedKey(*row)
+
+
+def ended(connection: Connection) -> Iterator[tuple[str, str, str]]:
+    """The licenses that were revoked or replaced and would not have expired by now: number, state, day (UTC)."""
+    yield from stream(
+        connection,
+        "SELECT number, state, to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM licenses"
+        " WHERE state IN ('revoked', 'superseded', 'rehosted') AND (valid_until IS NULL OR valid_until >= current_date)"
+        " ORDER BY number",
+        {},
+    )
+
+
+def lock_ended(connection: Connection) -> None:
+    """Let one transaction at a time tell of ended licenses. Raises where this session was ended."""
+    run(connection, "SELECT pg_advisory_xact_lock(hashtext('ended_licenses'))", {})

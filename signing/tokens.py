@@ -36,7 +36,7 @@ class LicenseClaims(NamedTuple):
     maintained_until: date | None = None
 
 
-def base64url(octets: bytes) -> bytes:
+def base64url(octets: bytes | bytearray) -> bytes:
     """Base64 with the URL-safe alphabet and without padding, as JOSE writes it."""
     return b2a_base64(octets, newline=False).translate(_URL_SAFE).rstrip(b"=")
 
@@ -44,18 +44,28 @@ def base64url(octets: bytes) -> bytes:
 class Signer:
     """Signs license keys with one private key. Shows its ``kid`` and never the key."""
 
-    __slots__ = ("_header", "_issuer", "_secret", "kid")
+    __slots__ = ("_header", "_issuer", "_secret", "issuer", "kid")
 
     def __init__(self, kid: str, private_key: bytes, issuer: str) -> None:
         """``private_key`` is the 32-byte Ed25519 seed. Raises ``ValueError`` on another length."""
-        self.kid = kid
+        self.kid, self.issuer = kid, issuer
         self._secret: bytes = crypto_sign_seed_keypair(private_key)[1]
-        header = json.dumps({"alg": ALGORITHM, "typ": TYPE, "kid": kid}, separators=(",", ":"))
-        self._header = base64url(header.encode()) + b"."
+        self._header = self._header_for(TYPE)
         self._issuer = '{"iss":' + quoted(issuer) + ',"sub":'
 
     def __repr__(self) -> str:
         return f"Signer({self.kid!r})"
+
+    def _header_for(self, type_: str) -> bytes:
+        header = json.dumps({"alg": ALGORITHM, "typ": type_, "kid": self.kid}, separators=(",", ":"))
+        return base64url(header.encode()) + b"."
+
+    def sign(self, type_: str, payload: bytearray) -> str:
+        """One token of another type than a license; takes the payload away, which may be large."""
+        signed = self._header_for(type_) + base64url(payload)
+        payload.clear()
+        signature = crypto_sign(signed, self._secret)[:crypto_sign_BYTES]
+        return (signed + b"." + base64url(signature)).decode()
 
     def sign_many(self, claims: Iterable[LicenseClaims]) -> list[str]:
         """One token for each license, in order."""

@@ -6,17 +6,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-
 from licensing.fields import Language
-from signing.key_sets import KeySet, decoded_base64url
+from signing.jws import BadToken, signed_claims
+from signing.key_sets import KeySet
 from signing.license_files import BEGIN, NotALicenseFile, read_license_file, shown_last_day
-from signing.tokens import ALGORITHM, TYPE
+from signing.revocations import RevocationList
+from signing.tokens import TYPE
 
 LONGEST_LICENSE = 65_536  # characters, of a token or file that is looked at
 
@@ -47,9 +46,14 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "The license was valid until {detail} and has expired.",
         "La licenza era valida fino al {detail} ed è scaduta.",
     ),
-    "revoked": (
-        "The license {detail} was revoked or replaced by another one.",
-        "La licenza {detail} è stata revocata o sostituita da un'altra.",
+    "revoked": ("The license was revoked on {detail}.", "La licenza è stata revocata il {detail}."),
+    "rehosted": (
+        "The license was moved to another host on {detail}; the key for that host replaces it.",
+        "La licenza è stata spostata su un altro host il {detail}; la sostituisce la chiave per quell'host.",
+    ),
+    "superseded": (
+        "The license was upgraded on {detail}; the key of the new version replaces it.",
+        "La licenza è stata aggiornata il {detail}; la sostituisce la chiave della nuova versione.",
     ),
 }
 
@@ -81,14 +85,14 @@ class _Refused(Exception):
         self.verdict = Verdict(code, "".join(c if c.isprintable() else " " for c in f"{detail}"[:80]))
 
 
-def verify(license_text: str, keys: KeySet, *, now: float, revoked: Collection[str] = frozenset()) -> Verdict:
-    """The verdict on a token or ``.lic`` text; ``now`` in seconds since 1970, ``revoked`` license numbers."""
+def verify(license_text: str, keys: KeySet, *, now: float, ended: RevocationList | None = None) -> Verdict:
+    """The verdict on a token or ``.lic`` text; ``now`` in seconds since 1970, ``ended`` a revocation list."""
     try:
-        claims = _signed_claims(_token(license_text), keys)
+        claims = _license_claims(_token(license_text), keys)
     except _Refused as refused:
         return refused.verdict
-    if claims["jti"] in revoked:
-        return Verdict("revoked", claims["jti"], claims)
+    if ended is not None and (end := ended.end_of(claims["jti"])):
+        return Verdict(end.state, end.day, claims)
     expires_at = claims.get("exp")
     if expires_at is not None and now >= expires_at:
         return Verdict("expired", shown_last_day(expires_at), claims)
@@ -106,37 +110,12 @@ def _token(text: str) -> str:
         raise _Refused("not_a_license") from None
 
 
-def _signed_claims(token: str, keys: KeySet) -> dict[str, Any]:
-    """The claims of a token that is well formed, of our type, and signed by one of the keys."""
+def _license_claims(token: str, keys: KeySet) -> dict[str, Any]:
+    """The claims of a license that one of the keys signed."""
     try:
-        head, body, mark = token.split(".")
-        header = _json_object(decoded_base64url(head))
-        signature = decoded_base64url(mark)
-        signed = f"{head}.{body}".encode("ascii")
-    except (ValueError, RecursionError):
-        raise _Refused("not_a_license") from None
-    if header.get("alg") != ALGORITHM:
-        raise _Refused("wrong_algorithm", header.get("alg"))
-    if header.get("typ") != TYPE:
-        raise _Refused("wrong_type", header.get("typ"))
-    if "crit" in header:
-        raise _Refused("not_a_license")
-    kid = header.get("kid")
-    if not isinstance(kid, str) or kid not in keys:
-        raise _Refused("unknown_key", kid)
-    try:
-        keys[kid].verify(signature, signed)
-    except InvalidSignature:
-        raise _Refused("bad_signature") from None
-    return _license_claims(body)
-
-
-def _license_claims(body: str) -> dict[str, Any]:
-    """The claims in a payload whose signature is good; refused where they are not those of a license."""
-    try:
-        claims = _json_object(decoded_base64url(body))
-    except (ValueError, RecursionError):
-        raise _Refused("not_a_license") from None
+        claims = signed_claims(token, keys, TYPE)
+    except BadToken as bad:
+        raise _Refused("not_a_license" if bad.code == "malformed" else bad.code, bad.detail) from None
     right = claims.get("lic")
     if not isinstance(right, dict):
         raise _Refused("not_a_license")
@@ -146,22 +125,3 @@ def _license_claims(body: str) -> dict[str, Any]:
     if not all(isinstance(text, str) for text in (*texts, *optional)) or any(type(n) is not int for n in numbers):
         raise _Refused("not_a_license")
     return claims
-
-
-def _json_object(octets: bytes) -> dict[str, Any]:
-    """A JSON object without a member named twice. Raises ``ValueError``."""
-    found = json.loads(octets.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
-    if not isinstance(found, dict):
-        raise ValueError("not an object")
-    return found
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member is named twice")
-    return members
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

@@ -52,6 +52,8 @@ def skip_at_home() -> Callable[[str], NoReturn]:
 def stack() -> Iterator[Urls]:
     """PostgreSQL and Valkey: those named in KEYMILL_TEST_DATABASE_URL and KEYMILL_TEST_REDIS_URL, else embedded."""
     database, valkey = os.environ.get("KEYMILL_TEST_DATABASE_URL"), os.environ.get("KEYMILL_TEST_REDIS_URL")
+    if valkey:  # processes that test side by side share the server, and each has a database of its own in it
+        valkey = f"{valkey.rstrip('/')}/{os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw')}"
     if database and valkey:
         yield Urls(database, valkey)
         return
@@ -144,7 +146,7 @@ def valkey_url(stack: Urls) -> Iterator[str]:
     """The URL of a Valkey with nothing in it."""
     assert stack.redis is not None
     with redis.Redis.from_url(stack.redis) as client:
-        client.flushall()
+        client.flushdb()
         yield stack.redis
 
 

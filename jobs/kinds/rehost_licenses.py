@@ -84,5 +84,6 @@ KIND = Kind(
     subject=("license",),
     domain="license",
     issues_licenses=True,
+    ends_licenses=True,
     takes_back={"issued": "replacement", "issued_in_part": "replacement"},
 )

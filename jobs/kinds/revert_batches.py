@@ -325,5 +325,6 @@ KIND = Kind(
     load=Reversals,
     subject=("batch", "row"),
     domain="row",
+    ends_licenses=True,
     is_sequential=True,  # what was done last is taken back first
 )

@@ -57,6 +57,7 @@ KIND = Kind(
     load=Revocations,
     subject=("license",),
     domain="license",
+    ends_licenses=True,
     is_sequential=True,  # an old number and that of what is left of it may stand in different rows
     takes_back={"revoked": "revocation"},
 )

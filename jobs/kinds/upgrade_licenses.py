@@ -158,5 +158,6 @@ KIND = Kind(
     subject=("notification_id|license",),
     domain="license",
     issues_licenses=True,
+    ends_licenses=True,
     takes_back={"issued": "replacement", "issued_in_part": "replacement"},
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from jobs import keys
 from models import audit
 from models.database import transaction
 from signing.key_sets import parse_key_set
+from signing.revocations import read_list
 
 OLD_KEK, NEW_KEK = (b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
 
@@ -69,6 +71,16 @@ def test_the_exported_key_set_verifies_what_is_signed(keymill: Keymill, engine: 
     assert set(parse_key_set(printed)) == {kid}
     assert keymill("export", "-o", tmp_path / "keys.json").exit_code == 0
     assert (tmp_path / "keys.json").read_text() == printed
+
+
+def test_the_revocation_list_is_published(keymill: Keymill, engine: Engine, tmp_path: Path) -> None:
+    """It is stored, and written into a file that the published keys verify; the counts are told."""
+    assert keymill("export", "-o", tmp_path / "keys.json").exit_code == 0
+    told = keymill("revocations", "-o", tmp_path / "list.jwt", "--json")
+    assert json.loads(told.stdout)["counts"] == {"revoked": 0, "superseded": 0, "rehosted": 0}
+    found = read_list((tmp_path / "list.jwt").read_text(), parse_key_set((tmp_path / "keys.json").read_text()))
+    assert found.issued_at <= time.time()
+    assert "names 0 licenses" in keymill("revocations").stdout
 
 
 def test_a_file_that_cannot_be_written_is_refused(keymill: Keymill, tmp_path: Path) -> None:

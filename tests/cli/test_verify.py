@@ -8,6 +8,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from cli.main import app
 from signing.key_sets import key_set_text, thumbprint
 from signing.key_store import generate, newest_signer
 from signing.license_files import license_file
+from signing.revocations import sign_list
 from signing.tokens import LicenseClaims, Signer
 
 KEK = bytes(32)
@@ -199,6 +201,28 @@ NO_LICENSES = {
     "a picture": bytes(range(256)) * 20,
     "an empty ZIP": b"PK\x05\x06" + bytes(18),
 }
+
+
+def test_a_license_on_the_revocation_list_is_told(folder: Path, keymill: Keymill) -> None:
+    """The list is read with the same key set; its age is told; a license on it is not valid, others are."""
+    text = sign_list(SIGNER, NOW, [("KML-1", "rehosted", "2026-11-25")])
+    path = written(folder / "list.jwt", text)
+    license = written(folder / "one.lic", TOKEN)
+    moved = keymill("verify", license, "--revocations", path)
+    assert moved.exit_code == 1
+    assert "moved to another host on 2026-11-25" in moved.stderr
+    assert f"Revocation list of {datetime.fromtimestamp(NOW, UTC):%Y-%m-%d %H:%M} UTC" in moved.stdout
+    assert document(keymill("verify", license, "--revocations", path, "--json"))["licenses"][0]["code"] == "rehosted"
+    other = written(folder / "other.lic", PERPETUAL_TOKEN)
+    assert keymill("verify", other, "--revocations", path).exit_code == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", TOKEN.encode(), b"a.b.c"])
+def test_what_is_no_revocation_list_is_refused(folder: Path, keymill: Keymill, content: bytes) -> None:
+    """No license is checked against half a list: the file is named, with the reason."""
+    path = written(folder / "list.jwt", content)
+    refused = keymill("verify", written(folder / "one.lic", TOKEN), "--revocations", path)
+    assert (refused.exit_code, "list.jwt: This is" in refused.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("name", NO_LICENSES)

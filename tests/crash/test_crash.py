@@ -45,7 +45,7 @@ def test_twenty_faults() -> None:
 def test_planted_bugs(bug: str, fault: str, sentence: str) -> None:
     """A bug that is planted in the workers is found, and named for what it does."""
     report, said = _crash_run(
-        "--plant", bug, "--faults", "1", "--only", fault, "--rows", "300", "--batches", "8", "--patience", "12"
+        "--plant", bug, "--faults", "2", "--only", fault, "--rows", "300", "--batches", "8", "--patience", "12"
     )
     assert any(sentence in wrong for wrong in report["wrong"]), (report, said)
 

@@ -1,0 +1,45 @@
+"""The revocation list in the object store: written anew whenever a batch ended licenses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from config.wiring import App
+from jobs import keys
+from models import licenses
+from signing import revocations
+
+NAME = "revocations/revocations.jwt"
+MEDIA_TYPE = "application/jwt"
+
+
+class Published(NamedTuple):
+    """A list as it was stored: its text, the store's digest of it, and how many licenses it names by state."""
+
+    text: str
+    sha256: str
+    counts: dict[str, int]
+
+
+def publish(app: App, connection: Connection) -> Published:
+    """Sign a list of all ended licenses and store it, within a transaction. Raises ``StoreUnavailable``.
+
+    One at a time, so that no older list replaces a newer one.
+    """
+    licenses.lock_ended(connection)
+    counts = dict.fromkeys(revocations.STATES, 0)
+
+    def counted() -> Iterator[tuple[str, str, str]]:
+        for number, state, day in licenses.ended(connection):
+            counts[state] += 1
+            yield number, state, day
+
+    signer = keys.load_signer(app.engine, app.kek, app.settings.issuer)
+    text = revocations.sign_list(signer, int(time.time()), counted())
+    licenses.lock_ended(connection)  # again: a worker that lost its session must not store what it made before
+    stored = app.store.put(NAME, [text.encode()], media_type=MEDIA_TYPE)
+    return Published(text, stored.sha256, counts)
