@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,7 +16,7 @@ from cli.waiting import wait_for
 
 if TYPE_CHECKING:
     from config.wiring import App
-    from jobs.intake import Request
+    from jobs.intake import Accepted, Request
 
 Batch = Annotated[int, typer.Argument(help="Number of the batch.", metavar="BATCH")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end, with a progress bar.")]
@@ -27,8 +28,10 @@ FAILED = 1
 
 def submit(
     file: Annotated[Path, typer.Argument(help="The file to send; - for standard input.", metavar="FILE")],
-    kind: Annotated[str, typer.Option(help="Batch kind, redeem-vouchers for example.")],
     account: Annotated[str, typer.Option(help="Account that sends.")],
+    kind: Annotated[
+        str | None, typer.Option(help="Batch kind, redeem-vouchers for example; default: told by the header.")
+    ] = None,
     preview: Preview = False,
     wait: Wait = False,
     on_error: Annotated[
@@ -45,9 +48,14 @@ def submit(
     """Send a file as a batch. Without --preview it runs at once."""
     output = speak(as_json, lang)
     values = dict(map(_pair, given or ()))
-    from jobs import intake
+    from jobs import guessing, intake
 
     with sending.local_file(file) as path, opened_app() as app:
+        told = {}
+        if kind is None:
+            guess = guessing.guess(app, account, path, values)
+            kind, told = guess.kind, {"guessed_because": guess.sentence(output.language)}
+            output.say(guess.en, guess.it)
         request = intake.Request(
             account=account,
             kind=kind,
@@ -60,7 +68,7 @@ def submit(
             given=values,
             language=output.language,
         )
-        report = _send(app, request, key, output, preview=preview, wait=wait)
+        report = _send(app, request, key, output, preview=preview, wait=wait, told=told)
     _exit_for(report)
 
 
@@ -95,8 +103,20 @@ def revert(
     _exit_for(report)
 
 
-def _send(app: App, request: Request, key: str | None, output: Output, *, preview: bool, wait: bool) -> dict[str, Any]:
-    """Send a request under a key that survives a crash of this call, and tell what becomes of it."""
+def _send(
+    app: App,
+    request: Request,
+    key: str | None,
+    output: Output,
+    *,
+    preview: bool,
+    wait: bool,
+    told: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Send a request under a key that survives a crash of this call, and tell what becomes of it.
+
+    ``told``: what the document says besides.
+    """
     from jobs import intake, refusals
 
     asked = [request.kind, request.account, preview, request.on_error, request.exact, sorted(request.given.items())]
@@ -107,27 +127,26 @@ def _send(app: App, request: Request, key: str | None, output: Output, *, previe
         kept.forget()
         raise
     _tell_accepted(accepted, output)
-    if (
-        not output.as_json
-    ):  # with --json the answer is the document at the end, and until then this call may be repeated
+    if not output.as_json:  # with --json the document at the end is the answer; until then the call may be repeated
         kept.forget()
-    report = _outcome_of(app, accepted, output, preview=preview, wait=wait)
+    if preview or wait:
+        report = wait_for(app, accepted.batch_id, output, stop_at_preview=preview)
+        reports.tell(report, output)
+    else:
+        report = _tell_number(accepted, output)
+    output.document(report | dict(told or {}))
     kept.forget()
     return report
 
 
-def _outcome_of(app: App, accepted: Any, output: Output, *, preview: bool, wait: bool) -> dict[str, Any]:
-    """What is told of a batch that was accepted: its report where it is waited for, else its number."""
+def _tell_number(accepted: Accepted, output: Output) -> dict[str, Any]:
+    """What is told of a batch that nobody waits for."""
     number = accepted.batch_id
-    if preview or wait:
-        return _wait_and_tell(app, number, output, stop_at_preview=preview)
     output.say(f"Follow it: keymill show {number}", f"Seguirlo: keymill show {number}")
-    document = {"batch": number, "new": accepted.is_new, "same_bytes_as": accepted.same_bytes_as}
-    output.document(document)
-    return document
+    return {"batch": number, "new": accepted.is_new, "same_bytes_as": accepted.same_bytes_as}
 
 
-def _tell_accepted(accepted: Any, output: Output) -> None:
+def _tell_accepted(accepted: Accepted, output: Output) -> None:
     number = accepted.batch_id
     if not accepted.is_new:
         output.say(f"This request was sent before: batch {number}.", f"Richiesta già inviata: lotto {number}.")
@@ -147,8 +166,8 @@ def _pair(text: str) -> tuple[str, str]:
     return column.strip().lower().replace("-", "_").replace(" ", "_"), value
 
 
-def _wait_and_tell(app: App, batch_id: int, output: Output, *, stop_at_preview: bool = False) -> dict[str, Any]:
-    report = wait_for(app, batch_id, output, stop_at_preview=stop_at_preview)
+def _wait_and_tell(app: App, batch_id: int, output: Output) -> dict[str, Any]:
+    report = wait_for(app, batch_id, output)
     reports.tell(report, output)
     output.document(report)
     return report

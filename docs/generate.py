@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from config.settings import PREFIX, Limits, Settings
+from importers.layouts import LAYOUTS
 from jobs.kind import Kind
 from jobs.kinds.registry import KINDS
 from licensing.field_catalogue import FIELDS
@@ -58,8 +59,53 @@ def kinds() -> str:
     return page("Batch kinds", *parts)
 
 
+def summary_of(kind: Kind) -> str:
+    """What a kind does, in one sentence: that of its file."""
+    first = (sys.modules[kind.load.__module__].__doc__ or "").split("\n")[0]
+    sentence = first.partition("``: ")[2]
+    return sentence[:1].upper() + sentence[1:]
+
+
 def _facts_of(kind: Kind) -> str:
-    return f"{kind.title['en']} ({kind.title['it']}). Sent by: {', '.join(sorted(kind.senders))}."
+    return f"{summary_of(kind)} ({kind.title['it']}.) Sent by: {', '.join(sorted(kind.senders))}."
+
+
+def kinds_table() -> str:
+    """Every batch kind in a line each, for the README."""
+    return table(
+        ("Kind", "What it does", "Sent by"),
+        (
+            (f"[`{kind.name}`](docs/reference/kinds.md#{kind.name})", summary_of(kind), ", ".join(sorted(kind.senders)))
+            for kind in KINDS.values()
+        ),
+    )
+
+
+def readme() -> str:
+    """The README with its table of kinds made anew."""
+    start, end = "<!-- kinds: made by `make docs` -->\n", "<!-- end of kinds -->"
+    before, _, rest = (DOCS.parent / "README.md").read_text().partition(start)
+    return f"{before}{start}{kinds_table()}\n{end}{rest.partition(end)[2]}"
+
+
+def layouts() -> str:
+    """Every list of another system that is read as it comes."""
+    parts = [
+        "Lists that other systems export are read as they come; all their columns come back. Such a list is known by "
+        "its header. What a kind needs and the list lacks is given once for all rows: `--set column=value`.",
+    ]
+    for name in dict.fromkeys(layout.name for layout in LAYOUTS):
+        alike = [layout for layout in LAYOUTS if layout.name == name]
+        ours = {header: field for layout in alike for header, field in layout.columns.items() if field}
+        parts += [
+            f"## {name}",
+            "Known by " + ", or ".join(", ".join(f"`{title}`" for title in layout.told_by) for layout in alike) + ". "
+            "Kinds, the likeliest first: " + ", ".join(f"[{kind}](kinds.md#{kind})" for kind in alike[0].kinds) + ".",
+            table(
+                ("Its column", "Ours"), ((header, f"[`{field}`](columns.md#{field})") for header, field in ours.items())
+            ),
+        ]
+    return page("Lists of other systems", *parts)
 
 
 def _column_of(field: Field) -> tuple[str, str, str]:
@@ -149,10 +195,17 @@ def decisions() -> str:
 
 def pages() -> dict[str, str]:
     """Every page that is made, by its path below docs."""
-    made = {"outcomes.md": outcomes(), "kinds.md": kinds(), "columns.md": columns(), "settings.md": settings()}
+    made = {
+        "outcomes.md": outcomes(),
+        "kinds.md": kinds(),
+        "columns.md": columns(),
+        "layouts.md": layouts(),
+        "settings.md": settings(),
+    }
     if find_spec("cli.main") is not None:
         made["commands.md"] = commands()
-    return {f"reference/{name}": text for name, text in made.items()} | {"decisions/README.md": decisions()}
+    whole = {"decisions/README.md": decisions(), "../README.md": readme()}
+    return {f"reference/{name}": text for name, text in made.items()} | whole
 
 
 def main() -> None:

@@ -18,9 +18,10 @@ __all__ = [
     "format_for", "outcome_cells",
 ]  # fmt: skip
 
-# What was uploaded -> what comes back. Formats that nobody should write any more come back as XLSX.
+# What was uploaded -> what comes back. Formats that nobody should write any more come back as XLSX, XML as CSV.
 FORMATS: dict[str, Callable[[str | None], PieceFormat]] = {
     "csv": lambda separator: Delimited(separator or ","),
+    "xml": lambda _: Delimited(","),
     "xlsx": lambda _: Xlsx(),
     "xlsm": lambda _: Xlsx(),
     "xls": lambda _: Xlsx(),

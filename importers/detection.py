@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from importers.contracts import Limits
 from importers.refusals import refusal
 from importers.sheet_xml import unpacked
 
-FORMATS = ("xlsx", "xlsm", "xls", "xlsb", "ods", "csv")
+FORMATS = ("xlsx", "xlsm", "xls", "xlsb", "ods", "xml", "csv")
 
 # What people send by mistake, by how it begins: English and Italian names.
 _OTHERS: tuple[tuple[bytes, str, str], ...] = (
@@ -29,6 +30,9 @@ _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"<html", "a web page", "una pagina web"),
     (b"<table", "a web page", "una pagina web"),
     (b"<?xml", "an XML document", "un documento XML"),
+)
+_WEB_REGISTER_KEYS = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE.*)?<(?:\w+:)?webregkeys\b", re.I | re.S
 )
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _HEAD_BYTES = 65_536
@@ -88,6 +92,8 @@ def _of_open_document(path: Path, manifest_part: zipfile.ZipInfo) -> str:
 
 
 def _of_text(head: bytes) -> str:
+    if _WEB_REGISTER_KEYS.match(_decoded(head)):
+        return "xml"
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for signature, english, italian in _OTHERS:
         if start.startswith(signature.lower()):
@@ -98,6 +104,12 @@ def _of_text(head: bytes) -> str:
     if odd > len(head[:4096]) // 20 + 4:
         raise _other("binary data", "dati binari")
     return "csv"
+
+
+def _decoded(head: bytes) -> str:
+    """The beginning of a text, as far as it can be told what its characters are."""
+    encoding = "utf-16" if head.startswith(_UTF16_MARKS) else "utf-8-sig"
+    return head[:4096].decode(encoding, "replace")
 
 
 def looks_like_utf16(head: bytes) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from importers.contracts import RawRow, Wanted
@@ -41,15 +42,20 @@ def _names(fields: Sequence[Field]) -> dict[str, tuple[str, bool]]:
     return known
 
 
-def _in_layout(keys: Sequence[str], wanted: Wanted) -> tuple[str, dict[str, int]] | None:
-    """The foreign layout that a row is the header of, with the columns of the wanted fields."""
+def _in_layout(keys: Sequence[str], wanted: Wanted) -> tuple[str, dict[str, int], set[int]] | None:
+    """The foreign layout that a row is the header of, the columns of the wanted fields, and those that are not ours."""
     names = {field.name for field in wanted.fields}
     for layout in LAYOUTS:
         if all(header_key(title) in keys for title in layout.told_by):
-            ours = {header_key(title): name for title, name in layout.columns.items() if name in names}
-            columns = {ours[key]: column for column, key in reversed(list(enumerate(keys))) if key in ours}
+            meant = {header_key(title): name for title, name in layout.columns.items()}
+            columns: dict[str, int] = {}
+            for column, key in enumerate(keys):
+                name = meant.get(key)
+                if name in names:
+                    columns.setdefault(name, column)
             if columns:
-                return layout.name, columns
+                strange = {column for column, key in enumerate(keys) if key in meant and meant[key] not in names}
+                return layout.name, columns, strange
     return None
 
 
@@ -58,10 +64,10 @@ def match(row: Sequence[object], sheet_row: int, wanted: Wanted) -> Header | Non
     titles = ["" if cell is None else str(cell) for cell in row]
     keys = [header_key(title) if isinstance(cell, str) else "" for cell, title in zip(row, titles, strict=True)]
     known = _names(wanted.fields)
-    layout, columns = _in_layout(keys, wanted) or (None, {})
+    layout, columns, strange = _in_layout(keys, wanted) or (None, {}, set[int]())
     found: dict[str, list[tuple[bool, int]]] = {}
     for column, key in enumerate(keys):
-        if key in known and column not in columns.values():
+        if key in known and column not in columns.values() and column not in strange:
             name, is_own = known[key]
             found.setdefault(name, []).append((is_own, column))
     for name, claims in found.items():
@@ -83,6 +89,15 @@ def _only_claim(name: str, claims: list[tuple[bool, int]], sheet_row: int, wante
 def missing(wanted: Wanted, columns: Mapping[str, int]) -> list[Field]:
     """The required fields that have neither a column nor a value for all rows."""
     return [f for f in wanted.fields if f.required and f.name not in columns and not wanted.given.get(f.name)]
+
+
+def nearest(rows: Sequence[tuple[int, RawRow]], wanted: Wanted) -> Header | None:
+    """Of the first rows of a sheet the one that names most fields, whatever is missing."""
+    found = []
+    for sheet_row, row in rows:
+        with suppress(UnreadableFile):
+            found.append(match(row, sheet_row, wanted))
+    return max((header for header in found if header), key=lambda header: len(header.columns), default=None)
 
 
 def find(rows: Sequence[tuple[int, RawRow]], wanted: Wanted, sheet: str) -> Header | UnreadableFile:

@@ -73,10 +73,8 @@ def _choose(source: Source, wanted: Wanted) -> tuple[Sheet, Header]:
     """The sheet whose header fits. Raises :class:`UnreadableFile` where none or two do."""
     fitting: list[tuple[Sheet, Header]] = []
     refused: list[UnreadableFile] = []
-    visible = [sheet for sheet in source.sheets if not sheet.is_hidden]
-    tables = [sheet for sheet in visible if sheet.name.casefold() not in GUIDE_SHEETS] or visible
-    for sheet in tables:
-        head = _head(sheet)
+    for sheet in tables_of(source):
+        head = head_of(sheet)
         if head:
             found = headers.find(head, wanted, sheet.name)
             if isinstance(found, Header):
@@ -87,8 +85,16 @@ def _choose(source: Source, wanted: Wanted) -> tuple[Sheet, Header]:
     if len(with_header) > 1:
         raise refusal("two_sheets", where=", ".join(sheet.name for sheet, _ in with_header))
     if not with_header:
-        raise _clearest(refused) if refused else refusal("no_sheets" if source.format != "csv" else "empty_file")
+        raise (
+            _clearest(refused) if refused else refusal("empty_file" if source.format in ("csv", "xml") else "no_sheets")
+        )
     return with_header[0]
+
+
+def tables_of(source: Source) -> list[Sheet]:
+    """The sheets that may hold the table: those that a person sees, without a template's explanations."""
+    visible = [sheet for sheet in source.sheets if not sheet.is_hidden]
+    return [sheet for sheet in visible if sheet.name.casefold() not in GUIDE_SHEETS] or visible
 
 
 def _clearest(refused: list[UnreadableFile]) -> UnreadableFile:
@@ -96,7 +102,7 @@ def _clearest(refused: list[UnreadableFile]) -> UnreadableFile:
     return next((refusal_ for refusal_ in refused if refusal_.code != "no_header"), refused[0])
 
 
-def _head(sheet: Sheet) -> list[tuple[int, RawRow]]:
+def head_of(sheet: Sheet) -> list[tuple[int, RawRow]]:
     """The first rows of a sheet that hold something, without blank cells at their end."""
     found: list[tuple[int, RawRow]] = []
     last = 0

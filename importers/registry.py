@@ -7,6 +7,7 @@ from pathlib import Path
 
 from importers.contracts import Limits, Source, Wanted
 from importers.delimited import open_delimited
+from importers.web_register_keys import open_web_register_keys
 from importers.workbooks import open_ods, open_xls, open_xlsb
 from importers.xlsx import open_xlsx
 
@@ -16,5 +17,6 @@ READERS: dict[str, Callable[[Path, Wanted, Limits], Source]] = {
     "xls": open_xls,
     "xlsb": open_xlsb,
     "ods": open_ods,
+    "xml": open_web_register_keys,
     "csv": open_delimited,
 }

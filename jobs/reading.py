@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from config import children
 from config.wiring import App
 from importers.contracts import Wanted
+from jobs.kind import Kind
 from jobs.kinds.registry import KINDS
 from jobs.refusals import BatchRefused
 from models import accounts, batches, leases, rows
@@ -58,23 +59,37 @@ def source_name(sha256: str) -> str:
     return f"uploads/{sha256[:2]}/{sha256}"
 
 
-def _request(app: App, batch: Batch, account: Account, path: Path) -> dict[str, Any]:
-    kind = KINDS[batch.kind]
-    wanted = Wanted(
+def wanted_of(kind: Kind, account: Account, given: Mapping[str, str]) -> Wanted:
+    """What to look for in a file of a kind that an account sends."""
+    return Wanted(
         fields=kind.fields,
         subject=kind.subject,
         domain=kind.domain,
-        given=batch.options.get("given", {}),
+        given=dict(given),
         separator=account.separator,
         encoding=account.encoding,
         locale=account.locale,
     )
+
+
+def _request(app: App, batch: Batch, account: Account, path: Path) -> dict[str, Any]:
     return {
         "path": str(path),
         "filename": batch.filename,
         "prefix": str(batch.id),
-        "wanted": wanted.to_json(),
+        "wanted": wanted_of(KINDS[batch.kind], account, batch.options.get("given", {})).to_json(),
         "limits": app.settings.limits.to_json(),
+    }
+
+
+def child_limits(app: App, size: int) -> dict[str, Any]:
+    """What a child that reads a file of so many bytes may use."""
+    settings = app.settings
+    cpu_seconds = settings.reader_cpu_seconds + settings.reader_cpu_seconds_a_megabyte * size // 1_000_000
+    return {
+        "memory_bytes": settings.reader_memory_mb * 1_000_000,
+        "cpu_seconds": cpu_seconds,
+        "wall_seconds": cpu_seconds * 4,
     }
 
 
@@ -82,17 +97,8 @@ def _in_a_child(
     app: App, chunk: Chunk, batch: Batch, request: dict[str, Any], write: Callable[[bytes], None]
 ) -> dict[str, Any]:
     """Run the reader with its limits. A reader that dies is tried again, and the batch fails after the third time."""
-    limits = app.settings
-    cpu_seconds = limits.reader_cpu_seconds + limits.reader_cpu_seconds_a_megabyte * batch.size // 1_000_000
     try:
-        return children.run(
-            "jobs.children.reading",
-            request,
-            memory_bytes=limits.reader_memory_mb * 1_000_000,
-            cpu_seconds=cpu_seconds,
-            wall_seconds=cpu_seconds * 4,
-            on_block=write,
-        )
+        return children.run("jobs.children.reading", request, on_block=write, **child_limits(app, batch.size))
     except children.ChildDied as death:
         if chunk.attempts < app.settings.attempts:
             raise

@@ -197,3 +197,16 @@ def test_a_batch_is_taken_back(folder: Path, keymill: Keymill, codes: list[str])
     assert keymill("submit", path, *arguments).returncode == 0
     refused = keymill("revert", str(previewed["batch"] + 1))
     assert (refused.returncode, "did nothing" in refused.stderr) == (1, True)
+
+
+def test_the_kind_is_told_by_the_header(folder: Path, keymill: Keymill, codes: list[str]) -> None:
+    """Without --kind the command says what it takes the file for and why; what it cannot tell, it refuses."""
+    path = conversion_list(folder, "guess.csv", [f"{codes[35]};Rossi"])
+    told = keymill("submit", path, "--account", "OEM", "--wait")
+    assert "Taken for redeem-vouchers: columns Codice voucher" in told.stdout
+    document = json.loads(keymill("submit", path, "--account", "OEM", "--wait", "--json").stdout)
+    assert (document["kind"], document["codes"]) == ("redeem-vouchers", {"already_issued": 1})
+    assert document["guessed_because"].startswith("Taken for redeem-vouchers")
+    (folder / "nothing.csv").write_text("Colour\nred\n")
+    refused = keymill("submit", str(folder / "nothing.csv"), "--account", "OEM")
+    assert (refused.returncode, "--kind KIND" in refused.stderr) == (1, True)

@@ -11,6 +11,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import orjson
+import pytest
 import xlsxwriter  # type: ignore[import-untyped, unused-ignore]
 import xlwt
 from odf.opendocument import OpenDocumentSpreadsheet
@@ -18,7 +19,7 @@ from odf.table import Table, TableCell, TableRow
 from odf.text import P
 
 from importers.contracts import Limits, Reading, Wanted
-from importers.reading import read_file
+from importers.reading import UnreadableFile, read_file
 from licensing.field_catalogue import FIELDS
 
 HEADER = ("Voucher code", "Company", "E-mail", "Country", "Host ID", "Reference")
@@ -51,6 +52,13 @@ class Line:
         self.prefix, self.ordinal, self.sheet_row, self.lane = prefix.decode(), int(ordinal), int(sheet_row), int(lane)
         self.subject = None if subject == b"\\N" else int(subject)
         self.cells: list[Any] = orjson.loads(cells.replace(b"\\\\", b"\\"))
+
+
+def refused(path: Path, wanted: Wanted = REDEEM, limits: Limits | None = None) -> UnreadableFile:
+    """The refusal of a file."""
+    with pytest.raises(UnreadableFile) as caught:
+        read(path, wanted, limits)
+    return caught.value
 
 
 def read(path: Path, wanted: Wanted = REDEEM, limits: Limits | None = None) -> tuple[Reading, list[Line]]:

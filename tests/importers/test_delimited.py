@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importers.contracts import Limits, Wanted
-from importers.refusals import UnreadableFile
 from licensing.field_catalogue import FIELDS
-from tests.importers.files import REDEEM, read
+from tests.importers.files import REDEEM, read, refused
 
 TEXT = "Codice voucher;Ragione sociale;E-mail\nAB-12345;Caffè Ròssi €;a@example.com\n"
 
@@ -21,13 +20,6 @@ def written(path: Path, text: str, encoding: str = "utf-8") -> Path:
     """A file with this text."""
     path.write_bytes(text.encode(encoding))
     return path
-
-
-def refused(path: Path, wanted: Wanted = REDEEM, limits: Limits | None = None) -> UnreadableFile:
-    """The refusal of a file."""
-    with pytest.raises(UnreadableFile) as caught:
-        read(path, wanted, limits)
-    return caught.value
 
 
 @pytest.mark.parametrize(

@@ -14,20 +14,13 @@ from importers.contracts import Limits
 from importers.refusals import SENTENCES, UnreadableFile
 from licensing.cells import address
 from tests.importers import files
-from tests.importers.files import HEADER, REDEEM, ROWS, raw_xlsx, read, row, table, text_cell
-
-
-def refused(path: Path, limits: Limits | None = None) -> UnreadableFile:
-    """The refusal of a file."""
-    with pytest.raises(UnreadableFile) as caught:
-        read(path, REDEEM, limits)
-    return caught.value
+from tests.importers.files import HEADER, ROWS, raw_xlsx, read, refused, row, table, text_cell
 
 
 def refused_bytes(path: Path, content: bytes, limits: Limits | None = None) -> UnreadableFile:
     """The refusal of these bytes."""
     path.write_bytes(content)
-    return refused(path, limits)
+    return refused(path, limits=limits)
 
 
 @pytest.mark.parametrize("code", SENTENCES)
@@ -138,7 +131,7 @@ def test_a_zip_bomb_is_refused_by_its_directory(tmp_path: Path):
     refusal = refused(bomb)
     assert refusal.code == "packed_too_tightly"
     assert "xl/media/x.xml" in refusal.en
-    assert refused(bomb, Limits(unpacked_bytes=1_000_000)).code == "unpacks_too_large"
+    assert refused(bomb, limits=Limits(unpacked_bytes=1_000_000)).code == "unpacks_too_large"
     many = raw_xlsx(tmp_path / "b", table(), changed={f"p{i}": "x" for i in range(1000)})
     assert refused(many).code == "too_many_parts"
 
@@ -281,10 +274,10 @@ def test_a_header_without_rows_and_a_workbook_without_sheets(tmp_path: Path):
 def test_rows_columns_cells_and_characters_have_limits(tmp_path: Path):
     """Each is told with the number."""
     path = files.xlsx(tmp_path / "a", (HEADER, *ROWS * 10, ("x" * 101,)))
-    assert refused(path, Limits(rows=20)).code == "too_many_rows"
-    assert refused(path, Limits(columns=5)).code == "too_many_columns"
-    assert refused(path, Limits(cells=100)).code == "too_many_cells"
-    long = refused(path, Limits(cell_characters=100))
+    assert refused(path, limits=Limits(rows=20)).code == "too_many_rows"
+    assert refused(path, limits=Limits(columns=5)).code == "too_many_columns"
+    assert refused(path, limits=Limits(cells=100)).code == "too_many_cells"
+    long = refused(path, limits=Limits(cell_characters=100))
     assert (long.code, address(0, 22) in long.en) == ("cell_too_long", True)
 
 

@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 
 from importers.contracts import Limits, Wanted
-from importers.reading import UnreadableFile
 from importers.registry import READERS
 from licensing.codes import match_key, subject_hash
 from licensing.field_catalogue import FIELDS
 from tests.importers import files
-from tests.importers.files import HEADER, REDEEM, ROWS, read
+from tests.importers.files import HEADER, REDEEM, ROWS, read, refused
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 LOAD = Wanted(
@@ -31,13 +30,6 @@ ORDERS = Wanted(
     subject=("oem", "reference"),
     domain="mint_order",
 )
-
-
-def refused(path: Path, wanted: Wanted = REDEEM, limits: Limits | None = None) -> UnreadableFile:
-    """The refusal of a file."""
-    with pytest.raises(UnreadableFile) as caught:
-        read(path, wanted, limits)
-    return caught.value
 
 
 @pytest.mark.parametrize("write", [files.xlsx, files.xls, files.ods, files.xlsb])
@@ -216,32 +208,6 @@ def test_a_list_of_codes_needs_no_header(tmp_path: Path):
         (1, ["RSI-26-7589670-J9KH"]),
         (3, ["RSI-26-9391423-MFCR"]),
     ]
-
-
-@pytest.mark.parametrize(
-    ("layout", "header", "row", "expires"),
-    [
-        (
-            "voucherify",
-            "Code,Voucher Type,Value,Discount Type,Category,Start Date,Expiration Date,Redemption Limit,"
-            "Redeemed Quantity,Redeemed Amount,Active,Additional Info",
-            "AB-12345,DISCOUNT_VOUCHER,10,PERCENT,,,2026-12-31T00:00:00Z,1,0,0,true,",
-            6,
-        ),
-        (
-            "talon-one",
-            "value,expirydate,startdate,recipientintegrationid,limitval,attributes,discountlimit",
-            'AB-12345,2026-12-31T00:00:00Z,,,1,"{""a"": ""b""}",',
-            1,
-        ),
-    ],
-)
-def test_layouts_of_other_systems(layout: str, header: str, row: str, expires: int, tmp_path: Path):
-    """Lists of other systems are read without renaming a column."""
-    (tmp_path / "a").write_text(f"{header}\n{row}\n")
-    reading, lines = read(tmp_path / "a", LOAD)
-    assert (reading.layout, reading.columns) == (layout, {"voucher_code": 0, "expires": expires})
-    assert lines[0].cells[0] == "AB-12345"
 
 
 def test_the_value_of_another_list_is_not_a_code(tmp_path: Path):
