@@ -105,6 +105,7 @@ class Kind:
     ``domain``: kinds of one domain compete for the same subjects. ``load`` reads the facts of a slice with one query
     each. ``is_sequential``: rows may lean on earlier rows of other subjects, so one worker goes through them in file
     order. ``produce``: for rows whose effect is too large for one transaction.
+    ``issues_licenses``: rows are answered with license keys, which come as license files too.
     ``ends_licenses``: licenses end by it, so that the revocation list is written anew.
     ``takes_back``: what answers did, by their codes, where it can be undone.
     ``listing``: a list for answers that are more than one thing a row.

@@ -17,11 +17,11 @@ from config.wiring import App
 from exporters import license_bundles, listings, manifests
 from exporters.pieces import Head, Line, PieceFacts, PieceFormat
 from exporters.results import OUTCOME_TITLES, REASON_TITLE, format_for
-from jobs import workbooks
+from jobs import copies, workbooks
 from jobs.kinds.registry import KINDS
 from licensing.field_catalogue import FIELDS
 from licensing.fields import Language
-from licensing.outcomes import CODES
+from licensing.outcomes import CODES, UNCHANGED, WRITTEN
 from models import accounts, licenses, rows
 from models.batches import Batch
 from signing.license_files import license_file
@@ -39,7 +39,14 @@ MEDIA_TYPES = {
     ".xlsx": _EXCEL + "openxmlformats-officedocument.spreadsheetml.sheet",
     ".xlsm": _EXCEL + "ms-excel.sheet.macroEnabled.12",
 }
-LICENSE_CODES = ("issued", "already_issued")
+_COPIES = {
+    "en": "Each customer's own keys ({} customers) are stored as customers/NUMBER/{}/keys.csv too.",
+    "it": "Le chiavi di ciascun cliente ({} clienti) sono anche in customers/NUMERO/{}/keys.csv.",
+}
+_NO_COPIES = {
+    "en": "Customers have no lists of their own, because the batch has more than {:,} licenses.",
+    "it": "I clienti non hanno elenchi propri, perché il lotto ha più di {:,} licenze.",
+}
 
 Pieces = Callable[[], Iterable[tuple[PieceFacts, Iterable[bytes]]]]
 
@@ -84,8 +91,10 @@ class Place:
 def store_all(place: Place, pieces: Pieces) -> list[dict[str, Any]]:
     """Make and store every file of a batch; what its results say of each. The manifest comes last."""
     counts = rows.outcome_counts(place.connection, place.batch.id)
-    files = [_result(place, pieces), *_rejected(place, counts), *_listing(place), *_licenses(place, counts)]
-    return [*files, _manifest(place, counts, files)]
+    files = [_result(place, pieces), *_rejected(place, counts), *_listing(place)]
+    count = _license_count(place, counts)
+    files += _licenses(place, count)
+    return [*files, _manifest(place, counts, files, _customers(place, count))]
 
 
 def _head(place: Place, outcome_titles: tuple[str, ...]) -> Head:
@@ -155,13 +164,33 @@ def _listing(place: Place) -> list[dict[str, Any]]:
     return [place.store(found.role, ".csv", found.blocks, found.rows, listings.MEDIA_TYPE, found.how)]
 
 
-def _licenses(place: Place, counts: dict[str, int]) -> list[dict[str, Any]]:
+def _license_count(place: Place, counts: dict[str, int]) -> int:
+    """How many licenses the rows were answered with; where these are very many, how many rows."""
+    if not KINDS[place.batch.kind].issues_licenses:
+        return 0
+    answered = sum(number for code, number in counts.items() if code in WRITTEN | UNCHANGED)
+    if not 0 < answered <= copies.MOST_LICENSES:
+        return answered
+    return licenses.count_of_batch(place.connection, place.batch.id)
+
+
+def _licenses(place: Place, count: int) -> list[dict[str, Any]]:
     """One archive of license files, where they are few enough that somebody may look at them one by one."""
-    found = licenses.count_of_batch(place.connection, place.batch.id) if any(map(counts.get, LICENSE_CODES)) else 0
-    if not 0 < found <= MOST_BUNDLED_LICENSES:
+    if not 0 < count <= MOST_BUNDLED_LICENSES:
         return []
     blocks = license_bundles.bundle(license_files(place.connection, place.batch.id))
-    return [place.store("licenses", ".zip", blocks, found, license_bundles.MEDIA_TYPE)]
+    return [place.store("licenses", ".zip", blocks, count, license_bundles.MEDIA_TYPE)]
+
+
+def _customers(place: Place, count: int) -> list[str]:
+    """Each customer's own keys, where the sender owes them; what the manifest says of it."""
+    kind, account = KINDS[place.batch.kind], accounts.by_id(place.connection, place.batch.account_id)
+    if not copies.owes_copies(kind, account, count):
+        return []
+    if count > copies.MOST_LICENSES:
+        return [_NO_COPIES[place.language].format(copies.MOST_LICENSES)]
+    customers = copies.store(place.app, place.connection, place.batch, place.language)
+    return [_COPIES[place.language].format(customers, place.batch.id)]
 
 
 def license_files(connection: Connection, batch_id: int) -> Iterator[tuple[str, bytes]]:
@@ -171,7 +200,7 @@ def license_files(connection: Connection, batch_id: int) -> Iterator[tuple[str, 
         yield f"{license.customer_number}/{license.number}.lic", text.encode()
 
 
-def _manifest(place: Place, counts: dict[str, int], files: list[dict[str, Any]]) -> dict[str, Any]:
+def _manifest(place: Place, counts: dict[str, int], files: list[dict[str, Any]], notes: list[str]) -> dict[str, Any]:
     batch = place.batch
     account = accounts.by_id(place.connection, batch.account_id)
     content = manifests.manifest(
@@ -183,5 +212,6 @@ def _manifest(place: Place, counts: dict[str, int], files: list[dict[str, Any]])
         files=[manifests.ResultFile(f["file"], f["role"], f["sha256"], f["size"], f["rows"], f["how"]) for f in files],
         created=datetime.now(UTC),
         version=version("keymill"),
+        notes=notes,
     )
     return place.store("manifest", ".json", [content], 0, manifests.MEDIA_TYPE)

@@ -576,8 +576,9 @@ GUESSES = frozenset(
     {"unknown_voucher", "unknown_serial", "unknown_license", "unknown_notification", "unknown_recipient"}
 )
 CODES: dict[str, Code] = {entry.code: entry for entry in _ALL}
-# Of rows that did something.
+# Of rows that did something, and of rows that found it done.
 WRITTEN = frozenset(entry.code for entry in _ALL if entry.outcome in ("issued", "accepted"))
+UNCHANGED = frozenset(entry.code for entry in _ALL if entry.outcome == "unchanged")
 
 
 @dataclass(frozen=True, slots=True)

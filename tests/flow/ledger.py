@@ -125,6 +125,10 @@ class Ledger:
             return Answer("quantity_not_left")
         new = License(license.customer, host, quantity or license.quantity, license.serial, license.version)
         license.moved.append(new)
+        if new.quantity == license.quantity:  # what can still be upgraded goes along
+            for notification in self.notifications:
+                if notification.license is license and notification.left:
+                    notification.license = new
         return self._replace(license, new, "rehosted", lambda: license.moved.remove(new))
 
     def upgrade(self, notification: Notification, quantity: int) -> Answer:
