@@ -149,12 +149,6 @@ _ALL = (
         "La colonna {detail} è obbligatoria e la cella è vuota. Compilarla.",
     ),
     Code(
-        "invalid_value",
-        "rejected",
-        "{detail}",
-        "{detail}",
-    ),
-    Code(
         "unreadable_cell",
         "rejected",
         "The cell holds an error or a formula without a value: {detail}. Type the value in.",

@@ -83,7 +83,7 @@ def test_what_is_left_of_a_license_is_there_too(app: App, submit: Submit, batch:
     (answer,) = answers(app, moved)
     assert answer.code == "issued_in_part"
     assert sorted(row["License"] for row in lists(app, moved)["Rossi"]) == sorted(
-        (answer.license_number, answer.detail)
+        (answer.license_number, str(answer.detail))
     )
     files = {file["role"]: file for file in status.of_batch(app, moved)["results"]["files"]}
     assert files["licenses"]["rows"] == 2
