@@ -210,3 +210,18 @@ def test_the_kind_is_told_by_the_header(folder: Path, keymill: Keymill, codes: l
     (folder / "nothing.csv").write_text("Colour\nred\n")
     refused = keymill("submit", str(folder / "nothing.csv"), "--account", "OEM")
     assert (refused.returncode, "--kind KIND" in refused.stderr) == (1, True)
+
+
+def test_licenses_are_looked_up(folder: Path, keymill: Keymill, codes: list[str]) -> None:
+    """A list with what they are, and one of them with its owner and key."""
+    path = conversion_list(folder, "lookup.csv", [f"{codes[36]};Look & Up"])
+    assert keymill("submit", path, "--account", "OEM", "--wait").returncode == 0
+    listed = json.loads(keymill("licenses", "--product", "P", "--limit", "1", "--json").stdout)
+    assert (listed[0]["company"], listed[0]["state"]) == ("Look & Up", "active")
+    assert "Look & Up" in keymill("licenses", "--customer", listed[0]["customer"]).stdout
+    shown = keymill("license", listed[0]["number"], "--lang", "it")
+    assert "Ragione sociale: Look & Up" in shown.stdout
+    assert "eyJ" in shown.stdout
+    assert "No license fits" in keymill("licenses", "--where", "colour=red").stdout
+    refused = keymill("license", "L-0")
+    assert (refused.returncode, "keymill licenses" in refused.stderr) == (1, True)

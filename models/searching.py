@@ -1,0 +1,137 @@
+"""Licenses looked up by people: a list by what is known of them, and everything about one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection
+
+from licensing.annotating import Note
+from models.database import fetch
+
+Operator = Literal["=", "<", ">", "<=", ">="]
+
+
+class Condition(NamedTuple):
+    """What a user-defined field must say; ``*`` in a text stands for anything."""
+
+    name: str
+    operator: Operator
+    note: Note
+
+
+_COLUMNS = {
+    "number": "l.number",
+    "customer": "c.number",
+    "company": "c.name",
+    "product": "p.sku",
+    "version": "l.version",
+    "quantity": "l.quantity",
+    "host": "l.host_id",
+    "state": "l.state",
+    "valid_until": "l.valid_until",
+    "maintained_until": "m.ends",
+}
+_FROM = (
+    " FROM licenses l JOIN accounts c ON c.id = l.customer_id JOIN products p ON p.id = l.product_id"
+    " LEFT JOIN maintenance m ON m.license_number = l.number"
+)
+_FILTERS = {
+    "customer": "c.number = %(customer)s",
+    "product": "upper(p.sku) = upper(%(product)s)",
+    "host": "upper(l.host_id) = upper(%(host)s)",
+    "state": "l.state = %(state)s",
+}
+
+
+def licenses(
+    connection: Connection, filters: Mapping[str, str], conditions: Sequence[Condition], limit: int
+) -> list[dict[str, Any]]:
+    """Licenses, newest first, by customer number, product, host, state and user-defined fields."""
+    parts = [_FILTERS[name] for name in filters]
+    values: dict[str, Any] = {**filters, "limit": limit}
+    for place, condition in enumerate(conditions):
+        parts.append(
+            "EXISTS (SELECT FROM user_fields u WHERE u.license_number = l.number"
+            f" AND lower(u.name) = lower(%(name{place})s) AND {_comparison(condition, place)})"
+        )
+        values |= {f"name{place}": condition.name, f"value{place}": _value(condition.note)}
+    query = (
+        f"SELECT {', '.join(_COLUMNS.values())}{_FROM}"
+        + (f" WHERE {' AND '.join(parts)}" if parts else "")
+        + " ORDER BY l.issued_at DESC, l.number LIMIT %(limit)s"
+    )
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in fetch(connection, query, values)]
+
+
+def _comparison(condition: Condition, place: int) -> str:
+    kind, value = condition.note.type, f"%(value{place})s"
+    if kind == "text":
+        return f"u.value ILIKE {value}"
+    if kind == "number":  # a cast of what is no number would fail, so each value is looked at first
+        cast = "CASE WHEN u.type = 'number' THEN u.value::numeric END"
+        return f"{cast} {condition.operator} {value}::numeric"
+    return f"u.type = '{kind}' AND u.value {condition.operator} {value}"
+
+
+def _value(note: Note) -> str:
+    if note.type != "text":
+        return note.value
+    escaped = note.value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%")
+
+
+def card(connection: Connection, number: str) -> dict[str, Any] | None:
+    """Everything about one license."""
+    names = (*_COLUMNS, "key", "reference", "issued_at", "ended_at", "end_reason", "batch", "row", "voucher", "serial")
+    query = (
+        f"SELECT {', '.join(_COLUMNS.values())}, l.key, l.reference, l.issued_at, l.ended_at, l.end_reason, l.batch_id,"
+        " l.ordinal, (SELECT code FROM vouchers v WHERE v.id = l.voucher_id),"
+        f" (SELECT code FROM serials s WHERE s.id = l.serial_id){_FROM} WHERE l.number = %(number)s"
+    )
+    rows = fetch(connection, query, {"number": number})
+    if not rows:
+        return None
+    return dict(zip(names, rows[0], strict=True)) | {
+        "maintenance": _all(
+            connection,
+            "SELECT starts, ends, level, support_contact FROM maintenance WHERE license_number = %(number)s",
+            ("starts", "ends", "level", "support_contact"),
+            number,
+        ),
+        "shares": _all(
+            connection,
+            "SELECT a.number, s.permission, s.since FROM shares s JOIN accounts a ON a.id = s.account_id"
+            " WHERE s.license_number = %(number)s AND s.state = 'active' ORDER BY a.number",
+            ("account", "permission", "since"),
+            number,
+        ),
+        "data": _all(
+            connection,
+            "SELECT name, value, type FROM user_fields WHERE license_number = %(number)s ORDER BY name",
+            ("name", "value", "type"),
+            number,
+        ),
+        "notifications": _all(
+            connection,
+            "SELECT n.code, p.sku, r.version, n.remaining, n.state FROM notifications n"
+            " JOIN releases r ON r.id = n.release_id JOIN products p ON p.id = r.product_id"
+            " WHERE n.license_number = %(number)s ORDER BY n.id",
+            ("notification", "product", "version", "left", "state"),
+            number,
+        ),
+        "chain": _all(
+            connection,
+            "WITH root AS (SELECT coalesce(root_number, number) AS number FROM licenses WHERE number = %(number)s)"
+            " SELECT l.number, l.parent_number, l.cause, p.sku, l.version, l.quantity, l.host_id, l.state FROM root"
+            " JOIN licenses l ON l.number = root.number OR l.root_number = root.number"
+            " JOIN products p ON p.id = l.product_id ORDER BY l.issued_at, l.ordinal, l.cause NULLS FIRST, l.number",
+            ("number", "parent", "cause", "product", "version", "quantity", "host", "state"),
+            number,
+        ),
+    }
+
+
+def _all(connection: Connection, query: str, names: Sequence[str], number: str) -> list[dict[str, Any]]:
+    return [dict(zip(names, row, strict=True)) for row in fetch(connection, query, {"number": number})]
