@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import secrets
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from zipfile import ZipFile
 
 import typer
 
-from cli import fetching, progress, reports, serving
+from cli import demo_certificates, reports, serving
+from cli.demo_certificates import DISTRIBUTOR
+from cli.demo_desk import VENDOR, Desk, check, failed
 from cli.output import Json, Lang, Output, Refused, speak
 
 if TYPE_CHECKING:
-    from cli.demo_files import List
-    from config.wiring import App
+    from cli.demo_files import Stock
 
-OEM, OTHER, VENDOR = "DEMO-OEM", "OTHER-OEM", "VENDOR"
+OEM, OTHER = "DEMO-OEM", "OTHER-OEM"
 SKU = "MILL-PRO"
 SPARE = 10  # codes of each sort that cannot be redeemed
 
@@ -33,7 +29,7 @@ def demo(
     as_json: Json = False,
     lang: Lang = None,
 ) -> None:
-    """Mint vouchers, redeem two lists with mistakes in them, and verify every key, on an embedded stack."""
+    """Redeem vouchers, order by serial number, upgrade, move hosts, and verify every key, on an embedded stack."""
     output = speak(as_json, lang)
     from config import logging
     from config.settings import Settings
@@ -45,7 +41,7 @@ def demo(
     logging.configure(settings)
     output.say(f"Everything goes to {folder}", f"Tutto va in {folder}")
     with open_app(settings) as app, serving.processes(app, app.settings.workers):
-        told = _run(app, folder, rows, output)
+        told = _run(Desk(app, folder, output), rows)
     seconds = round(time.perf_counter() - start, 1)
     _tell_the_end(folder, told, seconds, output)
     output.document(told | {"folder": str(folder), "seconds": seconds})
@@ -63,11 +59,48 @@ def _folder(keep: Path | None) -> Path:
     return keep.resolve()
 
 
-def _run(app: App, folder: Path, rows: int, output: Output) -> dict[str, Any]:
+def _run(desk: Desk, rows: int) -> dict[str, Any]:
+    """All that the demo does: answers by file, and how many keys were found valid or replaced."""
+    _load(desk)
+    files = _vouchers(desk, rows)
+    ordered, customer = demo_certificates.run(desk, SKU, max(20, rows // 10))
+    files |= ordered
+    results = [desk.fetch(report) for report in files.values()]
+    ended = desk.revocation_list()
+    verified = desk.verify(results, ended)
+    issued = sum(report["outcomes"]["issued"] for report in files.values())
+    replaced = ended.counts["superseded"] + ended.counts["rehosted"]
+    if verified.total() != issued or verified.total() - verified["valid"] > replaced:
+        told = dict(verified)
+        raise failed(f"{issued} keys were issued, and the result files have {told}", f"{issued} chiavi, ma {told}")
+    return {
+        "files": {name: report["codes"] for name, report in files.items()},
+        "verified": dict(verified),
+        "customer": customer,
+    }
+
+
+def _load(desk: Desk) -> None:
+    from cli.demo_files import as_csv
+
+    accounts = as_csv(
+        ("account", "name", "type", "country"),
+        [(OEM, "Demo OEM", "oem", "IT"), (OTHER, "Other", "oem", "DE"), (DISTRIBUTOR, "Demo", "distributor", "IT")],
+    )
+    today = datetime.now(UTC).date().isoformat()
+    products = as_csv(
+        ("product", "name", "version", "release date", "term", "upgrade from"),
+        [(SKU, "Mill Pro", "3.1", "2026-01-15", "24", ""), (SKU, "Mill Pro", "4.0", today, "24", f"{SKU}@3.1")],
+    )
+    for name, content in (("accounts.csv", accounts), ("products.csv", products)):
+        desk.send(name, content, "load-" + name.removesuffix(".csv"), VENDOR)
+
+
+def _vouchers(desk: Desk, rows: int) -> dict[str, dict[str, Any]]:
+    """An OEM redeems two lists of vouchers with mistakes in them: the reports by file."""
     from cli import demo_files
 
-    _load(app, folder, output)
-    stock = _mint(app, folder, rows, output)
+    stock = _mint(desk, rows)
     half = demo_files.Stock(stock.good[:rows], stock.expired[:SPARE], stock.of_another[:SPARE])
     rest = demo_files.Stock(stock.good[rows:], stock.expired[SPARE:], stock.of_another[SPARE:])
     workbook, italian = demo_files.conversion_list(half), demo_files.conversion_list(rest)
@@ -77,46 +110,22 @@ def _run(app: App, folder: Path, rows: int, output: Output) -> dict[str, Any]:
     }
     reports = {}
     for name, (made, content) in lists.items():
-        title = output.pick(f"{name}: {len(made.rows):,} rows", f"{name}: {len(made.rows):,} righe")
-        reports[name] = _send(app, folder, name, content, "redeem-vouchers", OEM, output, title)
-        _check(name, made, reports[name])
-    issued = sum(report["outcomes"]["issued"] for report in reports.values())
-    verified = _verify(app, folder, [_fetch(app, folder, report, output) for report in reports.values()])
-    if verified != Counter(valid=issued):
-        told = dict(verified)
-        raise _failed(f"{issued} keys were issued, and the result files have {told}", f"{issued} chiavi, ma {told}")
-    return {"files": {name: report["codes"] for name, report in reports.items()}, "verified": issued}
+        count = len(made.rows)
+        title = desk.output.pick(f"{name}: {count:,} rows", f"{name}: {count:,} righe")
+        reports[name] = desk.send(name, content, "redeem-vouchers", OEM, title)
+        check(name, made.expected, reports[name])
+    return reports
 
 
-def _failed(en: str, it: str) -> Refused:
-    """What the demo found is not what the files were made for: a fault of ours."""
-    return Refused("demo_failed", f"The demo failed. {en}.", f"La demo non è riuscita. {it}.")
-
-
-def _load(app: App, folder: Path, output: Output) -> None:
-    from cli.demo_files import as_csv
-
-    accounts = as_csv(
-        ("account", "name", "type", "country"), [(OEM, "Demo OEM", "oem", "IT"), (OTHER, "Other", "oem", "DE")]
-    )
-    products = as_csv(
-        ("product", "name", "version", "release date", "term"), [(SKU, "Mill Pro", "3.1", "2026-01-15", "24")]
-    )
-    for name, content in (("accounts.csv", accounts), ("products.csv", products)):
-        _send(app, folder, name, content, "load-" + name.removesuffix(".csv"), VENDOR, output, name)
-
-
-def _mint(app: App, folder: Path, rows: int, output: Output) -> Any:
+def _mint(desk: Desk, rows: int) -> Stock:
     """Order codes for two OEMs, some of them expired already; the codes by what will become of them."""
     from cli.demo_files import Stock, as_csv
 
     orders = [(OEM, SKU, str(2 * rows), ""), (OEM, SKU, str(2 * SPARE), "2026-01-31"), (OTHER, SKU, str(2 * SPARE), "")]
     content = as_csv(("oem", "product", "count", "expires"), orders)
-    title = output.pick(f"minting {2 * rows + 4 * SPARE:,} vouchers", f"{2 * rows + 4 * SPARE:,} voucher generati")
-    report = _send(app, folder, "orders.csv", content, "mint-vouchers", VENDOR, output, title)
-    codes = next(file for file in report["results"]["files"] if file["role"] == "codes")
-    text = b"".join(app.store.get(codes["name"])).decode("utf-8-sig")
-    minted = list(csv.reader(io.StringIO(text)))[1:]
+    count = 2 * rows + 4 * SPARE
+    title = desk.output.pick(f"minting {count:,} vouchers", f"{count:,} voucher generati")
+    minted = desk.listed(desk.send("orders.csv", content, "mint-vouchers", VENDOR, title), "codes")
     return Stock(
         [row[0] for row in minted if row[2] == OEM and not row[3]],
         [row[0] for row in minted if row[2] == OEM and row[3]],
@@ -124,68 +133,15 @@ def _mint(app: App, folder: Path, rows: int, output: Output) -> Any:
     )
 
 
-def _send(
-    app: App, folder: Path, name: str, content: bytes, kind: str, account: str, output: Output, title: str
-) -> dict[str, Any]:
-    """Send a file as its account would, and wait for its end."""
-    from jobs import intake
-
-    path = folder / "sent" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
-    output.line(f"{account} → {kind}: {title}")
-    request = intake.Request(account, kind, path, name, secrets.token_hex(8), "auto", language=output.language)
-    report = progress.follow(app, intake.accept(app, request).batch_id, output)
-    if report["state"] != "done" or (account == VENDOR and report["outcomes"]["rejected"]):
-        why = report["reason"] or report["problems"]
-        raise _failed(f"{name} ended as {report['state']}: {why}", f"{name}: {report['state']}: {why}")
-    return report
-
-
-def _check(name: str, made: List, report: dict[str, Any]) -> None:
-    """The demo made the file, so it knows what every row deserves."""
-    found, expected = report["codes"], dict(made.expected)
-    if found != expected:
-        raise _failed(f"{name} got {found} instead of {expected}", f"{name}: {found} invece di {expected}")
-
-
-def _fetch(app: App, folder: Path, report: dict[str, Any], output: Output) -> Path:
-    """Fetch the results of a batch; the path of the result file."""
-    target = folder / "results" / f"batch-{report['batch']}"
-    files = fetching.fetch_all(app, report["results"]["files"], target, output)
-    return Path(next(file["path"] for file in files if file["role"] == "result"))
-
-
-def _verify(app: App, folder: Path, results: Sequence[Path]) -> Counter[str]:
-    """Check every key in the result files with nothing but the public keys in a file; how many got which verdict."""
-    from jobs import keys
-    from signing.key_sets import parse_key_set
-    from signing.verification import verify
-
-    key_set = folder / "results" / "keys.json"
-    key_set.write_text(keys.public_key_set(app.engine))
-    public_keys = parse_key_set(key_set.read_bytes())
-    found = {key for path in results for key in _keys_in(path)}
-    return Counter(verify(key, public_keys, now=time.time()).code for key in found)
-
-
-def _keys_in(path: Path) -> Iterator[str]:
-    """The license keys in a result file: a CSV, or a workbook, which is a ZIP of XML parts."""
-    from signing.license_texts import license_texts
-
-    contents = [path.read_bytes()]
-    if path.suffix == ".xlsx":
-        with ZipFile(path) as workbook:
-            contents = [workbook.read(name).replace(b"<", b"\n<") for name in workbook.namelist()]
-    for content in contents:
-        yield from (found.text for found in license_texts(io.BytesIO(content)))
-
-
 def _tell_the_end(folder: Path, told: dict[str, Any], seconds: float, output: Output) -> None:
     _summary(told["files"], output)
+    verified = told["verified"]
+    total, valid = sum(verified.values()), verified["valid"]
     output.say(
-        f"{told['verified']:,} license keys issued, all verified offline with the public keys. {seconds} s.",
-        f"{told['verified']:,} chiavi di licenza emesse e verificate offline con le chiavi pubbliche. {seconds} s.",
+        f"{total:,} license keys issued, all verified offline with the public keys: {valid:,} valid, {total - valid:,} "
+        f"replaced since, as the signed revocation list says. {seconds} s.",
+        f"{total:,} chiavi di licenza emesse e verificate offline con le chiavi pubbliche: {valid:,} valide, "
+        f"{total - valid:,} poi sostituite, come dice l'elenco di revoche firmato. {seconds} s.",
     )
     results = folder / "results"
     output.say("\nLook at:", "\nDa vedere:")
@@ -194,9 +150,11 @@ def _tell_the_end(folder: Path, told: dict[str, Any], seconds: float, output: Ou
             output.line(f"  {path}")
     archive = next(results.rglob("*-licenses.zip"), None) or next(results.rglob("*-result.csv"))
     output.say("\nTry next:", "\nPoi provare:")
-    output.line(f"  keymill verify {archive} --jwks {results / 'keys.json'}")
+    keys, ended = results / "keys.json", results / "revocations.jwt"
+    output.line(f"  keymill verify {archive} --jwks {keys} --revocations {ended}")
     output.line(f"  KEYMILL_HOME={folder / 'home'} keymill batches")
     output.line(f"  KEYMILL_HOME={folder / 'home'} keymill show 4")
+    output.line(f"  KEYMILL_HOME={folder / 'home'} keymill licenses --customer {told['customer']} --state active")
     output.line("  keymill template redeem-vouchers -o redeem-vouchers.xlsx")
 
 

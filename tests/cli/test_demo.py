@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import demo
+from cli import demo_desk
 from cli.demo_files import List, Stock, as_xlsx, conversion_list
 from cli.output import Refused
 from tests.cli.test_batches import COMMAND, environment
@@ -22,11 +22,18 @@ def test_the_demo_issues_and_verifies_what_it_should(open_folder: Path) -> None:
     told = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=200)
     assert told.returncode == 0, told.stderr
     document = json.loads(told.stdout)
-    assert document["verified"] == 60
-    for codes in document["files"].values():
-        assert codes["issued"] == 30
-        assert codes["mistyped_code"] == codes["voucher_expired"] == codes["already_issued"] == 5
-    assert len(list((open_folder / "demo" / "results").rglob("*-result.*"))) == 2
+    files = document["files"]
+    assert list(files) == ["vouchers.xlsx", "voucher-italia.csv", "serials.csv", "upgrades.csv", "hosts.csv"]
+    for name in ("vouchers.xlsx", "voucher-italia.csv"):
+        assert files[name]["issued"] == 30
+        assert files[name]["mistyped_code"] == files[name]["voucher_expired"] == files[name]["already_issued"] == 5
+    assert files["serials.csv"]["issued"] == 20
+    moved, upgraded = (sum(files[name][code] for code in ("issued", "issued_in_part")) for name in list(files)[:2:-1])
+    assert (moved, upgraded) == (6, 6)
+    assert document["verified"] == {"valid": 80, "rehosted": moved, "superseded": upgraded}
+    results = open_folder / "demo" / "results"
+    assert len(list(results.rglob("*-result.*"))) == 5
+    assert (results / "revocations.jwt").exists()
     again = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=60)
     assert again.returncode == 1
     assert "not empty" in again.stderr
@@ -35,10 +42,10 @@ def test_the_demo_issues_and_verifies_what_it_should(open_folder: Path) -> None:
 def test_the_demo_fails_loudly_when_an_answer_is_not_the_one_it_should_be() -> None:
     """One row more, less or answered otherwise than the file was made for ends it with a sentence."""
     made = List(expected=Counter(issued=2, missing_value=1))
-    demo._check("list.csv", made, {"codes": {"missing_value": 1, "issued": 2}})
+    demo_desk.check("list.csv", made.expected, {"codes": {"missing_value": 1, "issued": 2}})
     for codes in ({"issued": 2}, {"issued": 3, "missing_value": 1}, {"issued": 2, "voucher_expired": 1}):
         with pytest.raises(Refused, match=r"list\.csv got"):
-            demo._check("list.csv", made, {"codes": codes})
+            demo_desk.check("list.csv", made.expected, {"codes": codes})
 
 
 def test_every_key_in_a_result_file_is_found(tmp_path: Path) -> None:
@@ -50,4 +57,4 @@ def test_every_key_in_a_result_file_is_found(tmp_path: Path) -> None:
         row[-1] = key
     (tmp_path / "result.xlsx").write_bytes(as_xlsx(made))
     for name in ("result.csv", "result.xlsx"):
-        assert set(demo._keys_in(tmp_path / name)) == set(keys)
+        assert set(demo_desk.keys_in(tmp_path / name)) == set(keys)
