@@ -16,6 +16,8 @@ from cli.demo_desk import VENDOR, Desk, check, failed
 from cli.output import Json, Lang, Output, Refused, speak
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from cli.demo_files import Stock
 
 OEM, OTHER = "DEMO-OEM", "OTHER-OEM"
@@ -159,10 +161,19 @@ def _tell_the_end(folder: Path, told: dict[str, Any], seconds: float, output: Ou
 
 
 def _summary(files: dict[str, dict[str, int]], output: Output) -> None:
-    """How many rows of each file got which answer."""
+    """How many rows of each file got which answer: a table for the vouchers and one for the certificates."""
     if output.as_json:
         return
     from rich.console import Console
+
+    names = list(files)
+    Console().print()
+    for some in (names[:2], names[2:]):
+        Console().print(_table({name: files[name] for name in some}, output))
+        Console().print()
+
+
+def _table(files: dict[str, dict[str, int]], output: Output) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -170,16 +181,14 @@ def _summary(files: dict[str, dict[str, int]], output: Output) -> None:
 
     table = Table(box=None, padding=(0, 2), title_justify="left")
     table.add_column(output.pick("Outcome", "Esito"))
-    table.add_column(output.pick("Code", "Codice"))
+    table.add_column(output.pick("Code", "Codice"), min_width=20)
     for name in files:
         table.add_column(name, justify="right")
     met = {code for counts in files.values() for code in counts}
     for outcome, (en, it, colour) in reports.OUTCOME_WORDS.items():
         for code in sorted(code for code in met if CODES[code].outcome == outcome):
-            numbers = [f"{counts.get(code, 0):,}" for counts in files.values()]
+            numbers = [f"{counts[code]:,}" if code in counts else "-" for counts in files.values()]
             table.add_row(Text(output.pick(en, it), style=colour), code, *numbers)
     table.add_section()
     table.add_row(output.pick("Rows", "Righe"), "", *(f"{sum(counts.values()):,}" for counts in files.values()))
-    Console().print()
-    Console().print(table)
-    Console().print()
+    return table

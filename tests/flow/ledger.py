@@ -176,10 +176,11 @@ class Ledger:
             for part in parts:
                 self._detach(part)
                 part.rest_of = None
-                for notification in self.notifications:
-                    is_free = all(one.license is not license for one in self.notifications)
-                    if notification.license is part and is_free:
+                for notification in [one for one in self.notifications if one.license is part]:
+                    if notification.quantity == license.quantity:
                         notification.license = license
+                    else:
+                        self.notifications.remove(notification)
             license.state, license.rest = "active", None
             give_back()
             return "reverted"
@@ -220,10 +221,11 @@ class Ledger:
         self.notifications += made
 
         def undo() -> str:
-            unused = [one for one in made if one.left == one.quantity]
+            there = [one for one in made if one in self.notifications]
+            unused = [one for one in there if one.left == one.quantity]
             for one in unused:
                 self.notifications.remove(one)
-            return "reverted" if len(unused) == len(made) else "reverted_in_part" if unused else "kept_in_use"
+            return "reverted" if len(unused) == len(there) else "reverted_in_part" if unused else "kept_in_use"
 
         return Answer("notified", undo=undo)
 

@@ -277,3 +277,26 @@ def test_a_batch_that_is_not_over_or_did_nothing_is_refused(
         reverting.write_file(app, empty, tmp_path / "revert.csv", "en")
     with pytest.raises(Refused, match="no batch 999"):
         reverting.write_file(app, 999, tmp_path / "revert.csv", "en")
+
+
+def test_notifications_go_back_with_a_whole_license_and_not_with_parts(
+    app: App, submit: Submit, revert: Revert, parties: None
+) -> None:
+    """One that followed a license that moved returns with it; those of two parts are gone, and the whole is notified."""
+    releases = (
+        "Product;Name;Version;Release date;Upgrade from\nBOX;Box;1.0;2020-01-01;\nBOX;Box;2.0;2022-01-01;BOX@1.0\n"
+    )
+    submit(releases, "load-products", "VENDOR")
+    whole, parted = licensed(app, submit, "MINE", "CERT-001;BOX;1.0;3;12", "CERT-002;BOX;1.0;3;12", host="H1")
+    dates = "".join(f"{number};2021-01-01;2030-01-01\n" for number in (whole, parted))
+    submit(f"License;Maintenance start;Maintenance end\n{dates}", "load-maintenance", "VENDOR")
+    parts = submit(f"License;New host ID;Quantity\n{parted};H2;1\n{parted};H3;1\n", "rehost-licenses", "MINE")
+    notice = "Product;Release\nBOX;2.0\n"
+    assert answers(app, submit(notice, "notify-upgrades", "VENDOR"))[0].detail == "4"
+    moved = submit(f"License;New host ID\n{whole};H2\n", "rehost-licenses", "MINE")
+    assert codes(revert(moved)) == ["reverted"]
+    assert codes(revert(parts)) == ["reverted", "reverted"]
+    query = "SELECT string_agg(license_number, ' ') FROM notifications"
+    assert one(app, query) == whole
+    submit(notice, "notify-upgrades", "VENDOR")
+    assert set(one(app, query).split()) == {whole, parted}
