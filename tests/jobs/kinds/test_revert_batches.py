@@ -282,7 +282,7 @@ def test_a_batch_that_is_not_over_or_did_nothing_is_refused(
 def test_notifications_go_back_with_a_whole_license_and_not_with_parts(
     app: App, submit: Submit, revert: Revert, parties: None
 ) -> None:
-    """One that followed a license that moved returns with it; those of two parts are gone, and the whole is notified."""
+    """One that followed a license returns with it; those of two parts are gone, and the whole is notified anew."""
     releases = (
         "Product;Name;Version;Release date;Upgrade from\nBOX;Box;1.0;2020-01-01;\nBOX;Box;2.0;2022-01-01;BOX@1.0\n"
     )
