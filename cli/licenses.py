@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import typer
@@ -35,11 +36,15 @@ def licenses(
     with opened_app() as app:
         found = searching.licenses(app, filters, where or (), limit)
     if found:
-        titles = [out.pick(*_TITLES[name]) for name in _LISTED]
-        out.table(titles, [[_shown(one[name]) for name in _LISTED] for one in found])
+        out.table([out.pick(*titles) for titles in _LISTED], [_line(one) for one in found])
     else:
         out.say("No license fits.", "Nessuna licenza corrisponde.")
     out.document(found)
+
+
+def _line(one: dict[str, Any]) -> list[str]:
+    what = f"{_shown(one['product'])} {_shown(one['version'])} × {one['quantity']}"
+    return [one["number"], what, _shown(one["company"]), _shown(one["host"]), one["state"]]
 
 
 def license(
@@ -92,11 +97,17 @@ def _print_chain(found: dict[str, Any], out: Output) -> None:
 
 def _shown(value: object) -> str:
     """A value without characters that would steer the terminal."""
-    text = "" if value is None else str(value)
+    text = f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else "" if value is None else str(value)
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-_LISTED = ("number", "customer", "company", "product", "version", "quantity", "host", "state", "valid_until")
+_LISTED = (
+    ("License", "Licenza"),
+    ("Product", "Prodotto"),
+    ("Customer", "Cliente"),
+    ("Host", "Host"),
+    ("State", "Stato"),
+)
 _TITLES = {
     "number": ("License", "Licenza"),
     "state": ("State", "Stato"),

@@ -79,7 +79,8 @@ def _because(fit: Fit, language: Language) -> str:
         shown.append(title if title.casefold() == ours.casefold() else f"{title} = {ours}")
     layout = "" if fit.layout is None else {"en": f"layout {fit.layout}, ", "it": f"formato {fit.layout}, "}[language]
     columns = {"en": "columns", "it": "colonne"}[language]
-    return f"{layout}{columns} {', '.join(shown)}"
+    others = {"en": " and data of your own", "it": " e dati propri"}[language] if fit.takes_others else ""
+    return f"{layout}{columns} {', '.join(shown)}{others}"
 
 
 def _cannot_tell(chosen: list[Fit]) -> Refused:

@@ -570,8 +570,8 @@ GUESSES = frozenset(
     {"unknown_voucher", "unknown_serial", "unknown_license", "unknown_notification", "unknown_recipient"}
 )
 CODES: dict[str, Code] = {entry.code: entry for entry in _ALL}
-# Of rows that did something, and of rows that found it done.
-WRITTEN = frozenset(entry.code for entry in _ALL if entry.outcome in ("issued", "accepted"))
+# Of rows that did something (a list of downloads is only a list), and of rows that found it done.
+WRITTEN = frozenset(entry.code for entry in _ALL if entry.outcome in ("issued", "accepted")) - {"downloads_listed"}
 UNCHANGED = frozenset(entry.code for entry in _ALL if entry.outcome == "unchanged")
 
 

@@ -82,16 +82,23 @@ def licenses_of(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
 
 
 def keys_of_licenses(connection: Connection, numbers: Sequence[str]) -> dict[str, list[str]]:
-    """The keys of the notifications that licenses or the ones that they are the rest of were sent, by license."""
+    """The keys of the notifications that licenses were sent, by license.
+
+    A license, what it is the rest of, and what is the rest of it are one and the same here.
+    """
     found: dict[str, list[str]] = {}
     for number, key in fetch(
         connection,
-        "WITH RECURSIVE line AS ("
+        "WITH RECURSIVE older AS ("
         " SELECT number AS start, number, parent_number, cause FROM licenses WHERE number = ANY(%(numbers)s)"
-        " UNION ALL SELECT line.start, l.number, l.parent_number, l.cause FROM line"
-        " JOIN licenses l ON l.number = line.parent_number WHERE line.cause = 'split')"
-        " SELECT line.start, n.key FROM line JOIN notifications n ON n.license_number = line.number"
-        " ORDER BY line.start, n.id",
+        " UNION ALL SELECT older.start, l.number, l.parent_number, l.cause FROM older"
+        " JOIN licenses l ON l.number = older.parent_number WHERE older.cause = 'split'),"
+        " younger AS ("
+        " SELECT number AS start, number FROM licenses WHERE number = ANY(%(numbers)s)"
+        " UNION ALL SELECT younger.start, l.number FROM younger"
+        " JOIN licenses l ON l.parent_number = younger.number WHERE l.cause = 'split')"
+        " SELECT line.start, n.key FROM (SELECT start, number FROM older UNION SELECT start, number FROM younger) line"
+        " JOIN notifications n ON n.license_number = line.number ORDER BY line.start, n.id",
         {"numbers": list(numbers)},
     ):
         found.setdefault(number, []).append(key)

@@ -149,3 +149,17 @@ def test_preview_says_what_the_run_does_and_a_second_run_changes_nothing(
     assert said == ["issued_in_part"] * 9 + ["issued"] + ["notification_used"] * 2
     assert outcome_codes(app, upgrade(submit, *rows)) == said
     assert outcome_codes(app, upgrade(submit, *rows)) == ["already_issued"] * 10 + ["notification_used"] * 2
+
+
+def test_the_old_number_stands_for_the_rest_that_was_notified(app: App, submit: Submit, licenses: list[str]) -> None:
+    """Part of it moved before the notification: the number of before finds the ID of what was left."""
+    with transaction(app.engine) as connection:
+        run(connection, "DELETE FROM notifications", {})
+        run(connection, "UPDATE licenses SET host_id = 'H1'", {})
+    moved = submit(f"License;New host ID;Quantity\n{licenses[0]};H2;4\n", "rehost-licenses", "MINE")
+    assert outcome_codes(app, moved) == ["issued_in_part"]
+    submit("Product;Release\nSUITE;5.0\n", "notify-upgrades", "VENDOR")
+    assert outcome_codes(app, upgrade(submit, f";{licenses[0]};SUITE;6;;;", f";{licenses[0]};SUITE;6;;;")) == [
+        "issued",
+        "already_issued",
+    ]
