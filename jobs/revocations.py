@@ -33,10 +33,10 @@ def publish(app: App, connection: Connection) -> Published:
     licenses.lock_ended(connection)
     counts = dict.fromkeys(revocations.STATES, 0)
 
-    def counted() -> Iterator[tuple[str, str, str]]:
-        for number, state, day in licenses.ended(connection):
-            counts[state] += 1
-            yield number, state, day
+    def counted() -> Iterator[tuple[str, str]]:
+        for state, count, members in licenses.ended(connection):
+            counts[state] += count
+            yield state, members
 
     signer = keys.load_signer(app.engine, app.kek, app.settings.issuer)
     text = revocations.sign_list(signer, int(time.time()), counted())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -96,10 +96,34 @@ def copy_in(connection: Connection, table: str, columns: str, blocks: Iterable[s
             copy.write(block)
 
 
+def array(values: Sequence[Any]) -> str:
+    """A list as PostgreSQL writes an array, many times as fast as psycopg does it; its type is found by the query."""
+    if values and type(values[0]) is int and None not in values:
+        return f"{{{','.join(map(str, values))}}}"
+    try:
+        joined = '","'.join(values)
+    except TypeError:  # not all of them are texts
+        return f"{{{','.join(map(_element, values))}}}"
+    if "\\" in joined or joined.count('"') != 2 * (len(values) - 1):
+        return f"{{{','.join(map(_element, values))}}}"
+    return f'{{"{joined}"}}' if values else "{}"
+
+
+def _element(value: object) -> str:
+    if value is None:
+        return "NULL"
+    text = str(value)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _arrays(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {name: array(value) if type(value) is list else value for name, value in parameters.items()}
+
+
 def fetch(connection: Connection, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """All rows of a query as plain tuples: the fast way for a chunk's facts. Parameters as ``%(name)s``."""
     cursor = raw(connection).cursor()
-    cursor.execute(query, parameters)
+    cursor.execute(query, _arrays(parameters))
     return cursor.fetchall()
 
 
@@ -107,13 +131,13 @@ def stream(connection: Connection, query: str, parameters: dict[str, Any]) -> It
     """The rows of a query as plain tuples, some thousand at a time, however many there are."""
     with raw(connection).cursor(name=f"stream_{next(_cursor_numbers)}") as cursor:
         cursor.itersize = 5000
-        cursor.execute(query, parameters)
+        cursor.execute(query, _arrays(parameters))
         yield from cursor
 
 
 def run(connection: Connection, query: str, parameters: dict[str, Any]) -> int:
     """Run a statement the fast way and say how many rows it touched. Parameters as ``%(name)s``."""
-    return raw(connection).cursor().execute(query, parameters).rowcount
+    return raw(connection).cursor().execute(query, _arrays(parameters)).rowcount
 
 
 def scalar(connection: Connection, query: str, **parameters: Any) -> Any:

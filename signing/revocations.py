@@ -87,16 +87,21 @@ class RevocationList:
         return {state: len(self.licenses.get(state, ())) for state in STATES}
 
 
-def sign_list(signer: Signer, issued_at: int, ended: Iterable[tuple[str, str, str]]) -> str:
-    """A list of ended licenses, each given as number, state and day."""
+def sign_list(signer: Signer, issued_at: int, members: Iterable[tuple[str, str]]) -> str:
+    """A list of ended licenses: states with texts of JSON members, ``"NUMBER":"DAY","NUMBER":"DAY"``."""
     licenses = {state: bytearray() for state in STATES}
-    for number, state, day in ended:  # no million of small objects: a worker's memory is small
-        licenses[state] += f'{quoted(number)}:"{day}",'.encode()
+    for state, text in members:  # no million of small objects: a worker's memory is small
+        licenses[state] += text.encode() + b","
     payload = bytearray(f'{{"iss":{quoted(signer.issuer)},"iat":{issued_at:d},"licenses":{{'.encode())
     for state in STATES:
         payload += f'"{state}":{{'.encode() + licenses.pop(state).removesuffix(b",") + b"},"
     payload[-1:] = b"}}"
     return signer.sign(TYPE, payload)
+
+
+def member(number: str, day: str) -> str:
+    """What a list says of one license."""
+    return f"{quoted(number)}:{quoted(day)}"
 
 
 def read_list(text: str, keys: KeySet) -> RevocationList:

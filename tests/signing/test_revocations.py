@@ -14,14 +14,15 @@ from jwcrypto.jws import JWS
 
 from licensing.fields import LANGUAGES
 from signing.key_sets import public_jwk
-from signing.revocations import STATES, TYPE, BadRevocationList, End, read_list, sign_list
+from signing.revocations import STATES, TYPE, BadRevocationList, End, member, read_list, sign_list
 from signing.tokens import Signer
 from tests.signing.samples import NOW, PLAIN
 from tests.signing.test_verification import HEADER, KEYS, KID, PUBLIC, SEED, signed
 
 SIGNER = Signer(KID, SEED, "iss")
 ENDED = [("KML-1", "revoked", "2026-11-25"), ("KML-2", "superseded", "2026-11-24"), ("KML-3", "rehosted", "2026-11-23")]
-TEXT = sign_list(SIGNER, NOW, ENDED)
+MEMBERS = [(state, member(number, day)) for number, state, day in ENDED]
+TEXT = sign_list(SIGNER, NOW, MEMBERS)
 LIST_HEADER = HEADER | {"typ": TYPE}
 CLAIMS: dict[str, Any] = {"iss": "iss", "iat": NOW, "licenses": {"revoked": {"KML-1": "2026-11-25"}}}
 DAYS = st.dates().map(str)
@@ -38,7 +39,8 @@ def refusal(text: str) -> str:
 @given(st.dictionaries(st.text(), st.tuples(st.sampled_from(STATES), DAYS)), st.integers(0, 2**40))
 def test_what_is_signed_is_read(ended: dict[str, tuple[str, str]], issued_at: int) -> None:
     """Every license with its state and day, the moment, the counts; a number that is not on it has no end."""
-    found = read_list(sign_list(SIGNER, issued_at, [(number, *end) for number, end in ended.items()]), KEYS)
+    members = [(state, member(number, day)) for number, (state, day) in ended.items()]
+    found = read_list(sign_list(SIGNER, issued_at, members), KEYS)
     assert (found.issuer, found.issued_at) == ("iss", issued_at)
     assert {number: found.end_of(number) for number in ended} == {number: End(*end) for number, end in ended.items()}
     assert sum(found.counts.values()) == len(ended)
@@ -72,7 +74,7 @@ def test_a_license_key_is_no_list() -> None:
 def test_a_stranger_signs_no_list() -> None:
     """A key that is not in the set, or one that claims to be."""
     stranger = Signer("stranger", bytes(32), "iss")
-    assert "stranger" in refusal(sign_list(stranger, NOW, ENDED))
+    assert "stranger" in refusal(sign_list(stranger, NOW, MEMBERS))
     assert "changed or cut off" in refusal(signed(LIST_HEADER, CLAIMS, Ed25519PrivateKey.from_private_bytes(bytes(32))))
 
 
