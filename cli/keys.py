@@ -120,7 +120,7 @@ def revoked(
     with opened_app() as app, transaction(app.engine) as connection:
         published = revocations.publish(app, connection)
     if to is not None:
-        write_file(to, published.text.encode())
+        write_file(to, bytes(published.token))
     total = sum(published.counts.values())
     told = ", ".join(f"{state} {count:,}" for state, count in published.counts.items())
     out.say(

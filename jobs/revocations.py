@@ -12,15 +12,16 @@ from config.wiring import App
 from jobs import keys
 from models import licenses
 from signing import revocations
+from storage.objects import BLOCK
 
 NAME = "revocations/revocations.jwt"
 MEDIA_TYPE = "application/jwt"
 
 
 class Published(NamedTuple):
-    """A list as it was stored: its text, the store's digest of it, and how many licenses it names by state."""
+    """A list as it was stored, the store's digest of it, and how many licenses it names by state."""
 
-    text: str
+    token: bytearray
     sha256: str
     counts: dict[str, int]
 
@@ -39,7 +40,8 @@ def publish(app: App, connection: Connection) -> Published:
             yield state, members
 
     signer = keys.load_signer(app.engine, app.kek, app.settings.issuer)
-    text = revocations.sign_list(signer, int(time.time()), counted())
+    token = revocations.sign_list(signer, int(time.time()), counted())
     licenses.lock_ended(connection)  # again: a worker that lost its session must not store what it made before
-    stored = app.store.put(NAME, [text.encode()], media_type=MEDIA_TYPE)
-    return Published(text, stored.sha256, counts)
+    blocks = (bytes(token[start : start + BLOCK]) for start in range(0, len(token), BLOCK))
+    stored = app.store.put(NAME, blocks, media_type=MEDIA_TYPE)
+    return Published(token, stored.sha256, counts)

@@ -127,10 +127,10 @@ def fetch(connection: Connection, query: str, parameters: dict[str, Any]) -> lis
     return cursor.fetchall()
 
 
-def stream(connection: Connection, query: str, parameters: dict[str, Any]) -> Iterator[Any]:
-    """The rows of a query as plain tuples, some thousand at a time, however many there are."""
+def stream(connection: Connection, query: str, parameters: dict[str, Any], at_once: int = 5000) -> Iterator[Any]:
+    """The rows of a query as plain tuples, so many at a time, however many there are."""
     with raw(connection).cursor(name=f"stream_{next(_cursor_numbers)}") as cursor:
-        cursor.itersize = 5000
+        cursor.itersize = at_once
         cursor.execute(query, _arrays(parameters))
         yield from cursor
 

@@ -387,8 +387,9 @@ def ended(connection: Connection) -> Iterator[tuple[str, int, str]]:
         "SELECT state, count(*), string_agg(to_json(number)::text || ':\"'"
         " || (ended_at AT TIME ZONE 'UTC')::date || '\"', ',')"
         " FROM licenses WHERE state IN ('revoked', 'superseded', 'rehosted')"
-        " AND (valid_until IS NULL OR valid_until >= current_date) GROUP BY state, hashtext(number) & 63",
+        " AND (valid_until IS NULL OR valid_until >= current_date) GROUP BY state, hashtext(number) & 1023",
         {},
+        at_once=50,
     )
 
 

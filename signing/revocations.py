@@ -7,7 +7,7 @@ each: license numbers with the day (UTC, ISO 8601) on which they ended.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from signing.tokens import Signer
 
 TYPE = "revocation-list+jwt"
 STATES = ("revoked", "superseded", "rehosted")
+_PIECE_BYTES = 3 << 20
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 _SENTENCES: dict[str, tuple[str, str]] = {
@@ -87,16 +88,24 @@ class RevocationList:
         return {state: len(self.licenses.get(state, ())) for state in STATES}
 
 
-def sign_list(signer: Signer, issued_at: int, members: Iterable[tuple[str, str]]) -> str:
+def sign_list(signer: Signer, issued_at: int, members: Iterable[tuple[str, str]]) -> bytearray:
     """A list of ended licenses: states with texts of JSON members, ``"NUMBER":"DAY","NUMBER":"DAY"``."""
+    return signer.sign(TYPE, _payload(signer.issuer, issued_at, members))
+
+
+def _payload(issuer: str, issued_at: int, members: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+    """The claims as JSON, in pieces: a worker's memory is small, and there may be millions."""
     licenses = {state: bytearray() for state in STATES}
-    for state, text in members:  # no million of small objects: a worker's memory is small
+    for state, text in members:
         licenses[state] += text.encode() + b","
-    payload = bytearray(f'{{"iss":{quoted(signer.issuer)},"iat":{issued_at:d},"licenses":{{'.encode())
-    for state in STATES:
-        payload += f'"{state}":{{'.encode() + licenses.pop(state).removesuffix(b",") + b"},"
-    payload[-1:] = b"}}"
-    return signer.sign(TYPE, payload)
+    yield f'{{"iss":{quoted(issuer)},"iat":{issued_at:d},"licenses":{{'.encode()
+    for number, state in enumerate(STATES):
+        days = licenses.pop(state)
+        yield f'{"," if number else ""}"{state}":{{'.encode()
+        for start in range(0, len(days) - 1, _PIECE_BYTES):
+            yield bytes(days[start : min(start + _PIECE_BYTES, len(days) - 1)])
+        yield b"}"
+    yield b"}}"
 
 
 def member(number: str, day: str) -> str:

@@ -14,6 +14,7 @@ from datetime import date
 from json.encoder import encode_basestring_ascii as quoted
 from typing import NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nacl.bindings import crypto_sign, crypto_sign_BYTES, crypto_sign_seed_keypair
 
 ALGORITHM = "EdDSA"
@@ -36,7 +37,7 @@ class LicenseClaims(NamedTuple):
     maintained_until: date | None = None
 
 
-def base64url(octets: bytes | bytearray) -> bytes:
+def base64url(octets: bytes) -> bytes:
     """Base64 with the URL-safe alphabet and without padding, as JOSE writes it."""
     return b2a_base64(octets, newline=False).translate(_URL_SAFE).rstrip(b"=")
 
@@ -60,12 +61,21 @@ class Signer:
         header = json.dumps({"alg": ALGORITHM, "typ": type_, "kid": self.kid}, separators=(",", ":"))
         return base64url(header.encode()) + b"."
 
-    def sign(self, type_: str, payload: bytearray) -> str:
-        """One token of another type than a license; takes the payload away, which may be large."""
-        signed = self._header_for(type_) + base64url(payload)
-        payload.clear()
-        signature = crypto_sign(signed, self._secret)[:crypto_sign_BYTES]
-        return (signed + b"." + base64url(signature)).decode()
+    def sign(self, type_: str, pieces: Iterable[bytes]) -> bytearray:
+        """One token of another type than a license; its payload may be large and comes in pieces.
+
+        Signed by OpenSSL, which does not copy the message.
+        """
+        token, rest = bytearray(self._header_for(type_)), b""
+        for piece in pieces:
+            rest += piece
+            cut = len(rest) // 3 * 3
+            token += base64url(rest[:cut])
+            rest = rest[cut:]
+        token += base64url(rest)
+        signature = Ed25519PrivateKey.from_private_bytes(self._secret[:32]).sign(token)
+        token += b"." + base64url(signature)
+        return token
 
     def sign_many(self, claims: Iterable[LicenseClaims]) -> list[str]:
         """One token for each license, in order."""

@@ -205,7 +205,7 @@ NO_LICENSES = {
 
 def test_a_license_on_the_revocation_list_is_told(folder: Path, keymill: Keymill) -> None:
     """The list is read with the same key set; its age is told; a license on it is not valid, others are."""
-    text = sign_list(SIGNER, NOW, [("rehosted", member("KML-1", "2026-11-25"))])
+    text = sign_list(SIGNER, NOW, [("rehosted", member("KML-1", "2026-11-25"))]).decode()
     path = written(folder / "list.jwt", text)
     license = written(folder / "one.lic", TOKEN)
     moved = keymill("verify", license, "--revocations", path)

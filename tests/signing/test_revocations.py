@@ -13,6 +13,7 @@ from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 
 from licensing.fields import LANGUAGES
+from signing import revocations
 from signing.key_sets import public_jwk
 from signing.revocations import STATES, TYPE, BadRevocationList, End, member, read_list, sign_list
 from signing.tokens import Signer
@@ -22,7 +23,7 @@ from tests.signing.test_verification import HEADER, KEYS, KID, PUBLIC, SEED, sig
 SIGNER = Signer(KID, SEED, "iss")
 ENDED = [("KML-1", "revoked", "2026-11-25"), ("KML-2", "superseded", "2026-11-24"), ("KML-3", "rehosted", "2026-11-23")]
 MEMBERS = [(state, member(number, day)) for number, state, day in ENDED]
-TEXT = sign_list(SIGNER, NOW, MEMBERS)
+TEXT = sign_list(SIGNER, NOW, MEMBERS).decode()
 LIST_HEADER = HEADER | {"typ": TYPE}
 CLAIMS: dict[str, Any] = {"iss": "iss", "iat": NOW, "licenses": {"revoked": {"KML-1": "2026-11-25"}}}
 DAYS = st.dates().map(str)
@@ -40,7 +41,7 @@ def refusal(text: str) -> str:
 def test_what_is_signed_is_read(ended: dict[str, tuple[str, str]], issued_at: int) -> None:
     """Every license with its state and day, the moment, the counts; a number that is not on it has no end."""
     members = [(state, member(number, day)) for number, (state, day) in ended.items()]
-    found = read_list(sign_list(SIGNER, issued_at, members), KEYS)
+    found = read_list(sign_list(SIGNER, issued_at, members).decode(), KEYS)
     assert (found.issuer, found.issued_at) == ("iss", issued_at)
     assert {number: found.end_of(number) for number in ended} == {number: End(*end) for number, end in ended.items()}
     assert sum(found.counts.values()) == len(ended)
@@ -74,7 +75,7 @@ def test_a_license_key_is_no_list() -> None:
 def test_a_stranger_signs_no_list() -> None:
     """A key that is not in the set, or one that claims to be."""
     stranger = Signer("stranger", bytes(32), "iss")
-    assert "stranger" in refusal(sign_list(stranger, NOW, MEMBERS))
+    assert "stranger" in refusal(sign_list(stranger, NOW, MEMBERS).decode())
     assert "changed or cut off" in refusal(signed(LIST_HEADER, CLAIMS, Ed25519PrivateKey.from_private_bytes(bytes(32))))
 
 
@@ -95,3 +96,14 @@ def test_a_list_says_what_a_list_says(claims: dict[str, Any]) -> None:
     """Claims of another form are refused, signature or not."""
     assert read_list(signed(LIST_HEADER, CLAIMS), KEYS).counts["revoked"] == 1
     assert "no revocation list" in refusal(signed(LIST_HEADER, CLAIMS | claims))
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 4, 1000])
+def test_a_list_in_pieces_is_one_list(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the payload is cut, the token is that of the whole."""
+    members = [("rehosted", member(f"KML-{number}", "2026-11-25")) for number in range(length)]
+    whole = sign_list(SIGNER, NOW, members)
+    for piece in (1, 2, 7):
+        monkeypatch.setattr(revocations, "_PIECE_BYTES", piece)
+        assert sign_list(SIGNER, NOW, members) == whole
+    assert read_list(whole.decode(), KEYS).counts["rehosted"] == length
