@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -51,6 +50,10 @@ class Upgrades:
             self.chains = self._chains(connection, rows, now, before)
         known = self.chains.licenses.values()
         self.targets = products.reachable(connection, list({(one.product_id, one.version) for one in known}))
+        self.reachable = {
+            source: [upgrading.Release(one.sku, one.version, one.release_date, one.host_bound) for one in found]
+            for source, found in self.targets.items()
+        }
         used = [one.id for one in self.notifications.values() if one.remaining < one.quantity]
         self.earlier: dict[int, list[Earlier]] = {
             notification_id: [Earlier(*one) for one in made]
@@ -107,10 +110,7 @@ class Upgrades:
             license.host_id or "",
             now and now.starts,
             now and now.ends,
-            [
-                upgrading.Release(one.sku, one.version, one.release_date, one.host_bound)
-                for one in self.targets.get((license.product_id, license.version), ())
-            ],
+            self.reachable.get((license.product_id, license.version), ()),
         )
 
     def _divide(self, row: Asked, notification: Notification, license: Held, release: upgrading.Release) -> Decision:
@@ -133,7 +133,7 @@ class Upgrades:
             notification_id=notification.id,
             maintenance=maintenance,
         )
-        self.notifications[notification.key] = replace(notification, remaining=notification.remaining - quantity)
+        notification.remaining -= quantity
         self.earlier[notification.id].append(
             Earlier(divided.new.number, release.sku, divided.new.host_id or "", quantity, reference or "")
         )
