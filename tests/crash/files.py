@@ -127,7 +127,7 @@ class _Drawer:
 
     def _order(self, code: str) -> tuple[str, ...]:
         rng = self.rng
-        company = f"Customer {rng.randrange(12):03d} S.p.A."  # each gets a list of its own in the store
+        company = f"Customer {rng.randrange(400):03d} S.p.A."
         host, reference = f"{rng.getrandbits(48):012X}H", f"PO-{rng.getrandbits(32):08x}"
         return (code, company, f"mail{rng.randrange(99)}@customer.example", rng.choice(COUNTRIES), host, reference, "x")
 
