@@ -1,4 +1,4 @@
-"""What a partner's batch owes its customers: each one's own keys, under that customer's own prefix of the store."""
+"""What a distributor's batch owes its customers: each one's own keys, under that customer's own prefix of the store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from models import licenses
 from models.accounts import Account
 from models.batches import Batch
 
-PARTNERS = ("oem", "distributor")
 MOST_LICENSES = 50_000  # beyond, the batch's own files are the only ones
 _AT_ONCE = 8
 _TITLES: tuple[Title, ...] = (
@@ -28,7 +27,7 @@ _TITLES: tuple[Title, ...] = (
 
 def owes_copies(kind: Kind, account: Account, count: int) -> bool:
     """Whether customers get copies of their keys from a batch that issued so many."""
-    return kind.issues_licenses and account.type in PARTNERS and count > 0
+    return kind.issues_licenses and account.type == "distributor" and count > 0
 
 
 def store(app: App, connection: Connection, batch: Batch, language: Language) -> int:
