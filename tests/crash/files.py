@@ -15,6 +15,7 @@ from licensing import codes
 
 VENDOR = "VENDOR"
 OEMS = ("OEM-A", "OEM-B", "OEM-C")
+DISTRIBUTOR = "DIST"
 PRODUCTS = ("SKU-1", "SKU-2", "SKU-HOST")  # perpetual, a year, bound to a host
 COUNTRIES = ("IT", "DE", "FR", "US", "")
 EXPIRED = date(2020, 12, 31)
@@ -23,12 +24,17 @@ REDEEM_HEADERS = {
     "csv": ("Codice voucher", "Ragione sociale", "E-mail", "Paese", "ID host", "Riferimento", "Zona"),
 }
 MINT_HEADER = ("OEM", "Product", "Count", "Reference", "Remark")
+REGISTER_HEADER = ("Serial", "Company", "E-mail", "Host ID", "Quantity", "Remark")
+REHOST_HEADER = ("License", "New host ID", "Quantity", "Remark")
 LARGE_ORDER = 60_000  # codes: more than one transaction makes
 
 
 @dataclass(slots=True)
 class Upload:
-    """One file. ``after``: the file whose end is awaited first; ``behind``: the one that is confirmed first."""
+    """One file. ``after``: the file whose end is awaited first; ``behind``: the one that is confirmed first.
+
+    ``names``: the file in whose answers the licenses stand that the rows name, ``@ROW`` each: known only in a run.
+    """
 
     number: int
     account: str
@@ -40,18 +46,22 @@ class Upload:
     on_error: str = "continue"
     after: int | None = None
     behind: int | None = None
+    names: int | None = None
 
     @property
     def name(self) -> str:
         """The file's name; also its request key."""
         return f"{self.number:04d}-{self.kind}.{self.form}"
 
-    def write(self, folder: Path) -> Path:
-        """Write the file (once); a comma or, where the titles are Italian, a semicolon separates."""
-        path = folder / self.name
-        if not path.exists():
-            (_write_xlsx if self.form == "xlsx" else _write_csv)(path, [self.header, *self.rows])
-        return path
+    def named(self, licenses: Sequence[str | None]) -> list[tuple[str, ...]]:
+        """The rows, with the licenses that another file was answered with."""
+        if self.names is None:
+            return self.rows
+        return [(licenses[int(row[0][1:])] or f"NONE-{row[0][1:]}", *row[1:]) for row in self.rows]
+
+    def write(self, path: Path, rows: Sequence[tuple[str, ...]]) -> None:
+        """Write the file; a semicolon separates the columns of a CSV."""
+        (_write_xlsx if self.form == "xlsx" else _write_csv)(path, [self.header, *rows])
 
 
 @dataclass(slots=True)
@@ -66,10 +76,11 @@ class Stock:
 
 @dataclass
 class Plan:
-    """Every file of a run, and the vouchers that they name."""
+    """Every file of a run, and the vouchers and certificates that they name: certificates with their quantities."""
 
     uploads: list[Upload] = field(default_factory=list)
     stock: list[Stock] = field(default_factory=list)
+    certificates: dict[str, int] = field(default_factory=dict)
 
 
 def _write_csv(path: Path, lines: Sequence[Sequence[str]]) -> None:
@@ -110,6 +121,10 @@ class _Drawer:
                 self._rivals()
             elif draw < 0.5:
                 self._all_or_nothing()
+            elif draw < 0.65:
+                self._add(self._registrations())
+            elif draw < 0.75:
+                self._moves()
             else:
                 self._add(self._redemptions())
         del self.plan.uploads[batches + 1 :]
@@ -168,6 +183,40 @@ class _Drawer:
             else:
                 given.append(row)
             yield row
+
+    def _registrations(self) -> Upload:
+        """Certificates in parts, again, beyond what is left, by somebody else, unknown; some are in two files."""
+        rng, number = self.rng, len(self.plan.uploads)
+        known = list(self.plan.certificates)
+        fresh = {f"CERT-{number:04d}-{n:05d}": rng.randrange(1, 5) for n in range(self.row_count // 2)}
+        self.plan.certificates |= fresh
+        wanted = [*fresh, *rng.sample(known, min(len(known), 20))]
+        rows: list[tuple[str, ...]] = []
+        for _ in range(self.row_count):
+            serial = rng.choice(wanted) if rng.random() < 0.97 else f"CERT-NONE-{rng.randrange(999)}"
+            # A customer for each certificate, in every file: who comes first must not be up to the machine.
+            company = "Somebody Else" if rng.random() < 0.02 else f"Buyer {sum(map(ord, serial)) % 9}"
+            quantity = rng.choice(("", "1", "1", "2"))
+            rows.append((serial, company, "buyer@customer.example", f"H{rng.randrange(3)}", quantity, "x"))
+        upload = Upload(0, DISTRIBUTOR, "register-serials", rng.choice(("xlsx", "csv")), REGISTER_HEADER, rows)
+        earlier = [one.number for one in self.plan.uploads if one.kind == upload.kind]
+        upload.after = earlier[-1] if earlier else None  # they compete for certificates
+        return upload
+
+    def _moves(self) -> None:
+        """Licenses of a file of certificates move to other hosts, in whole and in parts, once and again."""
+        made = [one for one in self.plan.uploads if one.kind == "register-serials"]
+        if not made:
+            return
+        rng, source = self.rng, self.rng.choice(made)
+        rows: list[tuple[str, ...]] = [
+            (f"@{rng.randrange(len(source.rows))}", f"N{rng.randrange(4)}", rng.choice(("", "1", "1", "2")), "x")
+            for _ in range(self.row_count // 2)
+        ]
+        upload = Upload(0, DISTRIBUTOR, "rehost-licenses", rng.choice(("xlsx", "csv")), REHOST_HEADER, rows)
+        rivals = [one.number for one in self.plan.uploads if one.kind == upload.kind and one.names == source.number]
+        upload.names, upload.after = source.number, rivals[-1] if rivals else source.number
+        self._add(upload)
 
     def _send_again(self) -> None:
         """An earlier file under a new request key, once the first answer is there."""

@@ -19,9 +19,9 @@ from config.embedded_processes import free_port
 from config.settings import Settings
 from config.wiring import App, child_environment, open_app
 from jobs.supervising import Supervisor, supervised
-from models import accounts, products, vouchers, workers
+from models import accounts, products, serials, vouchers, workers
 from models.database import copy_line, scalar, transaction
-from tests.crash.files import OEMS, PRODUCTS, VENDOR, Stock
+from tests.crash.files import DISTRIBUTOR, OEMS, PRODUCTS, VENDOR, Plan
 from tests.crash.proxies import Proxy
 
 BUCKET = "keymill-crash"
@@ -40,7 +40,7 @@ class Installation:
 @contextmanager
 def installed(
     home: Path,
-    stock: list[Stock],
+    plan: Plan,
     *,
     processes: int,
     on_s3: bool,
@@ -59,7 +59,7 @@ def installed(
             **settings,  # type: ignore[arg-type]
         )
         with open_app(given) as app:
-            load(app, stock)
+            load(app, plan)
             units = [("worker", _command("worker", bug))] * processes + [("scheduler", _command("scheduler", bug))]
             with supervised(units, child_environment(app), home / "processes.log") as supervisor:
                 yield Installation(home, app, supervisor, proxy)
@@ -107,10 +107,10 @@ def _make_bucket(url: str) -> None:
     boto3.client("s3", endpoint_url=url).create_bucket(Bucket=BUCKET)
 
 
-def load(app: App, stock: list[Stock]) -> None:
-    """Accounts, products and the vouchers that the files name."""
+def load(app: App, plan: Plan) -> None:
+    """Accounts, products and the vouchers and certificates that the files name."""
     empty = dict.fromkeys(("email", "country", "locale", "time_zone", "separator", "encoding", "confirm", "state"))
-    types = {VENDOR: "vendor"} | dict.fromkeys(OEMS, "oem")
+    types = {VENDOR: "vendor", DISTRIBUTOR: "distributor"} | dict.fromkeys(OEMS, "oem")
     with transaction(app.engine) as connection:
         accounts.save(connection, [empty | {"number": n, "type": kind, "name": n} for n, kind in types.items()])
         for sku, months, bound in zip(PRODUCTS, (None, 12, None), (False, False, True), strict=True):
@@ -125,7 +125,28 @@ def load(app: App, stock: list[Stock]) -> None:
             connection,
             [
                 copy_line(v.code.replace("-", ""), v.code, ids[v.oem], ids[v.sku], None, None, v.expires, None)
-                for v in stock
+                for v in plan.stock
+            ],
+        )
+        bound = ids[PRODUCTS[-1]]
+        serials.add(
+            connection,
+            [
+                copy_line(
+                    code.replace("-", ""),
+                    code,
+                    bound,
+                    "1.0",
+                    count,
+                    count,
+                    None,
+                    12,
+                    None,
+                    "license",
+                    "f",
+                    "unregistered",
+                )
+                for code, count in plan.certificates.items()
             ],
         )
 

@@ -138,14 +138,14 @@ def run(plan: Plan, seed: int, storm: Storm, home: Path, bar: Progress) -> Repor
 
 def _disturbed(plan: Plan, report: Report, storm: Storm, home: Path, bar: Progress) -> Answers | None:
     start = time.monotonic()
-    with installed(home / "disturbed", plan.stock, processes=WORKERS, on_s3=True, bug=storm.bug, **SETTINGS) as site:
+    with installed(home / "disturbed", plan, processes=WORKERS, on_s3=True, bug=storm.bug, **SETTINGS) as site:
         wait_for_workers(site.app, WORKERS)
         report.seconds["ready"] = round(time.monotonic() - start, 1)
-        sent = _storm(plan, report, storm, site, home, bar)
+        sender = _storm(plan, report, storm, site, home, bar)
         report.seconds["disturbed"] = round(time.monotonic() - start, 1)
-        if sent is None:
+        if sender is None:
             return None
-        books = Books(site.app, sent, plan.uploads)
+        books = Books(site.app, sender.batches, plan.uploads, sender.rows)
         task = bar.add_task("books", total=len(plan.uploads))
         report.wrong += books.check(lambda: bar.advance(task))
         report.counts |= books.counts
@@ -155,10 +155,8 @@ def _disturbed(plan: Plan, report: Report, storm: Storm, home: Path, bar: Progre
     return answers
 
 
-def _storm(
-    plan: Plan, report: Report, storm: Storm, site: Installation, home: Path, bar: Progress
-) -> dict[int, int] | None:
-    """Faults while files are sent and readers look; the batch of each file, or None for a standstill."""
+def _storm(plan: Plan, report: Report, storm: Storm, site: Installation, home: Path, bar: Progress) -> Sender | None:
+    """Faults while files are sent and readers look; who sent them, or None for a standstill."""
     faults = Faults(site, LEASE_SECONDS)
     over = Event()
     task = bar.add_task("faults", total=storm.count)
@@ -189,7 +187,7 @@ def _storm(
     report.counts |= {"looks": watcher.looks, "frozen and overtaken": len(faults.doomed)}
     report.seconds["longest pause"] = watcher.longest_pause
     report.wrong += committed(site, faults.doomed)
-    return sender.batches if ended else None
+    return sender if ended else None
 
 
 def _sequence(seed: int, storm: Storm, faults: Faults, idle: Event) -> Iterator[tuple[str, random.Random]]:
@@ -230,14 +228,14 @@ def _wait(sender: Sender, watcher: Watcher, report: Report, bar: Progress) -> bo
 def _undisturbed(plan: Plan, report: Report, patience: float, home: Path, bar: Progress) -> Answers:
     """The same files with large chunks, a folder for a store, and nobody killed."""
     start = time.monotonic()
-    with installed(home / "undisturbed", plan.stock, processes=2, on_s3=False) as site:
+    with installed(home / "undisturbed", plan, processes=2, on_s3=False) as site:
         sender = Sender(site.app, plan.uploads, home, lambda: len(plan.uploads))
         watcher = Watcher(site.app.engine, len(plan.stock), patience)
         sender.start()
         watcher.start()
         if not _wait(sender, watcher, report, bar):
             report.wrong.append("the undisturbed run did not end")
-        answers = Books(site.app, sender.batches, plan.uploads).answers()
+        answers = Books(site.app, sender.batches, plan.uploads, sender.rows).answers()
     report.seconds["undisturbed"] = round(time.monotonic() - start, 1)
     return answers
 

@@ -11,7 +11,7 @@ from config.wiring import App
 from jobs import control, intake
 from jobs.refusals import Refused
 from models import batches
-from models.database import is_outage
+from models.database import fetch, is_outage
 from tests.crash.files import Upload
 
 MOST_AT_ONCE = 5  # unfinished batches
@@ -27,6 +27,7 @@ class Sender(threading.Thread):
         self._app, self.uploads, self._folder, self._allowed = app, uploads, folder, allowed
         self._confirmed: set[int] = set()
         self.batches: dict[int, int] = {}  # batch id by the number of its file
+        self.rows: dict[int, list[tuple[str, ...]]] = {}  # as they were sent
         self.states: dict[int, str] = {}
         self.error: BaseException | None = None
         self.ended = threading.Event()
@@ -79,7 +80,11 @@ class Sender(threading.Thread):
         return all(self.states[number] in FINAL for number in awaited)
 
     def _send(self, upload: Upload) -> None:
-        path = upload.write(self._folder)
+        path = self._folder / upload.name
+        if upload.number not in self.rows:  # once: a workbook that is written again has other bytes
+            rows = upload.named(self._answered(upload.names))
+            upload.write(path, rows)
+            self.rows[upload.number] = rows
         request = intake.Request(
             upload.account,
             upload.kind,
@@ -91,6 +96,14 @@ class Sender(threading.Thread):
         )
         self.batches[upload.number] = intake.accept(self._app, request).batch_id
         self.states[upload.number] = "received"
+
+    def _answered(self, number: int | None) -> list[str | None]:
+        """The licenses that the rows of a file were answered with."""
+        if number is None:
+            return []
+        query = "SELECT license_number FROM outcomes WHERE batch_id = %(b)s ORDER BY ordinal"
+        with self._app.engine.connect() as connection:
+            return [row[0] for row in fetch(connection, query, {"b": self.batches[number]})]
 
     def _look(self) -> None:
         numbers = {batch_id: number for number, batch_id in self.batches.items()}

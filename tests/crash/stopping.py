@@ -30,7 +30,7 @@ class Stopped(NamedTuple):
 def stop_a_worker(home: Path, seconds: float, seed: int) -> Stopped:
     """Stop one of two workers in the middle of a chunk, let it go on, and look whether it committed anything."""
     plan = draw(seed, FILES, ROWS)
-    with installed(home, plan.stock, processes=2, on_s3=False) as site:
+    with installed(home, plan, processes=2, on_s3=False) as site:
         wait_for_workers(site.app, 2)
         return _stop(site, plan, home, seconds)
 
@@ -60,7 +60,7 @@ def _stop(site: Installation, plan: Plan, home: Path, seconds: float) -> Stopped
     going["files"] = len(plan.uploads)
     wrong += _goes_on(site, sender, pid, held.fence)
     if not wrong:
-        wrong += Books(site.app, sender.batches, plan.uploads).check()
+        wrong += Books(site.app, sender.batches, plan.uploads, sender.rows).check()
     return Stopped(round(done_after, 1), wrong)
 
 

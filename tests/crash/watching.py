@@ -19,7 +19,10 @@ SELECT (SELECT count(*) FROM vouchers WHERE order_id IS NULL) AS stock,
        (SELECT count(*) FROM vouchers WHERE order_id IS NOT NULL) AS coded,
        (SELECT coalesce(sum(minted), 0) FROM mint_orders) AS ordered,
        (SELECT count(*) FROM licenses WHERE voucher_id IS NOT NULL) AS licenses,
-       (SELECT count(*) FROM outcomes WHERE code = 'issued') AS issued
+       (SELECT count(*) FROM outcomes o JOIN batches b ON b.id = o.batch_id
+        WHERE o.code = 'issued' AND b.kind = 'redeem-vouchers') AS issued,
+       (SELECT count(*) FROM (SELECT FROM serials s LEFT JOIN licenses l ON l.serial_id = s.id AND l.state = 'active'
+        GROUP BY s.id HAVING s.remaining + coalesce(sum(l.quantity), 0) <> s.quantity) uneven) AS uneven
 """
 # What changes as long as work goes on; empty when there is none.
 LIFE = """
@@ -89,8 +92,10 @@ class Watcher(threading.Thread):
             self._tell(f"nothing happened for {pause:.0f} seconds though there is work")
 
     def _check_sums(
-        self, sums: dict[str, int], stock: int, coded: int, ordered: int, licenses: int, issued: int
+        self, sums: dict[str, int], stock: int, coded: int, ordered: int, licenses: int, issued: int, uneven: int
     ) -> None:
+        if uneven:
+            self._tell(f"{uneven} certificates of which issued and left are not what was bought")
         if stock != self._stock:
             self._tell(f"{self._stock} vouchers were loaded and {stock} are there")
         if coded != ordered:
