@@ -97,6 +97,40 @@ _ALL = (
     Code("shared", "accepted", "Shared with {detail}.", "Condivisa con {detail}."),
     Code("share_withdrawn", "accepted", "No longer shared with {detail}.", "Non più condivisa con {detail}."),
     Code("annotated", "accepted", "Saved with the license: {detail}.", "Salvato con la licenza: {detail}."),
+    Code("amended", "accepted", "Amended from {detail} on.", "Modificato dal {detail}."),
+    Code(
+        "contract_terms_fixed",
+        "rejected",
+        "This cannot change while the contract runs (it is {detail}). Amend quantity and price from a day on, or load "
+        "a new contract.",
+        "Questo non può cambiare finché il contratto è in corso (è {detail}). Modificare quantità e prezzo da una "
+        "data, o caricare un nuovo contratto.",
+    ),
+    Code(
+        "outside_term",
+        "rejected",
+        "The day lies outside the term of the line ({detail}).",
+        "Il giorno è fuori dalla validità della riga ({detail}).",
+    ),
+    Code(
+        "committed_before",
+        "rejected",
+        "Another quantity or price was committed from {detail} on, and nothing is overwritten. Choose another day.",
+        "Dal {detail} vale già un'altra quantità o un altro prezzo, e nulla viene sovrascritto. Scegliere un altro "
+        "giorno.",
+    ),
+    Code(
+        "nothing_to_amend",
+        "rejected",
+        "The contract has no such line yet. Load it without a day from which it is effective first.",
+        "Il contratto non ha ancora questa riga. Caricarla prima senza la data di decorrenza.",
+    ),
+    Code(
+        "unknown_time_zone",
+        "rejected",
+        "There is no time zone {detail}. Write it like Europe/Rome.",
+        "Il fuso orario {detail} non esiste. Scriverlo come Europe/Rome.",
+    ),
     Code("reverted", "accepted", "Taken back.", "Annullato l'effetto."),
     Code(
         "reverted_in_part",

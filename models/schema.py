@@ -16,6 +16,7 @@ from models import (  # noqa: F401 - importing a module puts its tables into the
     audit,
     batches,
     chunks,
+    contracts,
     downloads,
     licenses,
     maintenance,

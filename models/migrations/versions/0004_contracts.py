@@ -1,0 +1,70 @@
+"""Flexible contracts: lines, and what is committed from a day on."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Bring the schema here."""
+    op.create_table(
+        "contracts",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("key", sa.Text(collation="C"), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), nullable=False),
+        sa.Column("time_zone", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="active", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("state IN ('active', 'closed')", name=op.f("ck_contracts_state")),
+        sa.ForeignKeyConstraint(["customer_id"], ["accounts.id"], name=op.f("fk_contracts_customer_id_accounts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contracts")),
+        sa.UniqueConstraint("key", name=op.f("uq_contracts_key")),
+    )
+    op.create_table(
+        "contract_lines",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("contract_id", sa.BigInteger(), nullable=False),
+        sa.Column("product_id", sa.BigInteger(), nullable=False),
+        sa.Column("starts", sa.Date(), nullable=False),
+        sa.Column("months", sa.Integer(), nullable=False),
+        sa.Column("unit", sa.Text(), nullable=False),
+        sa.Column("metric", sa.Text(), nullable=False),
+        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("growth", sa.Numeric(precision=7, scale=3), nullable=False),
+        sa.Column("tolerance", sa.Numeric(precision=7, scale=3), nullable=False),
+        sa.Column("report_days", sa.Integer(), nullable=True),
+        sa.CheckConstraint("metric IN ('peak', 'average')", name=op.f("ck_contract_lines_metric")),
+        sa.CheckConstraint("policy IN ('true_up', 'true_forward', 'hard_stop')", name=op.f("ck_contract_lines_policy")),
+        sa.CheckConstraint("unit IN ('month', 'quarter', 'year')", name=op.f("ck_contract_lines_unit")),
+        sa.CheckConstraint("months > 0", name=op.f("ck_contract_lines_months")),
+        sa.ForeignKeyConstraint(
+            ["contract_id"], ["contracts.id"], name=op.f("fk_contract_lines_contract_id_contracts")
+        ),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_contract_lines_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contract_lines")),
+        sa.UniqueConstraint("contract_id", "product_id", name=op.f("uq_contract_lines_contract_id_product_id")),
+    )
+    op.create_table(
+        "commitments",
+        sa.Column("line_id", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.Date(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("price", sa.Numeric(precision=18, scale=4), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.CheckConstraint("quantity >= 0", name=op.f("ck_commitments_quantity")),
+        sa.ForeignKeyConstraint(["line_id"], ["contract_lines.id"], name=op.f("fk_commitments_line_id_contract_lines")),
+        sa.PrimaryKeyConstraint("line_id", "since", name=op.f("pk_commitments")),
+    )
+
+
+def downgrade() -> None:
+    """Take the schema back."""
+    for table in ("commitments", "contract_lines", "contracts"):
+        op.drop_table(table)
