@@ -81,6 +81,14 @@ class Chains:
         old.state = divided.state
         return divided
 
+    def reduce(self, row: Asked, old: Held, quantity: int) -> Divided:
+        """Replace a license, in memory, by one like it with less of it."""
+        divided = Divided(old, self._successor(row, old, "split", quantity))
+        self._learn(Child(divided.new.number, old.number, "split", old.host_id or "", quantity))
+        self.licenses[divided.new.number] = replace(old, number=divided.new.number, quantity=quantity, root=old.root)
+        old.state = "superseded"
+        return divided
+
     def _successor(self, row: Asked, old: Held, cause: str, quantity: int, **changes: object) -> NewLicense:
         number = next(self.fresh_numbers)
         same = {
@@ -94,6 +102,7 @@ class Chains:
             "valid_until": old.valid_until,
             "maintenance": self.maintenance.get(old.number),
             "serial_id": old.serial_id,
+            "contract_line_id": old.contract_line_id,
         }
         new = NewLicense(
             row.ordinal,

@@ -35,6 +35,7 @@ class NewLicense:
     maintenance: Maintenance | None
     serial_id: int | None = None
     notification_id: int | None = None
+    contract_line_id: int | None = None
     cause: str | None = None
     parent: str | None = None
     root: str | None = None
@@ -63,7 +64,7 @@ def issue(connection: Connection, work: Work, new: Sequence[NewLicense]) -> Issu
             copy_line(
                 one.number, key, account, one.customer_id, one.product_id, one.version, one.host_id, one.reference, at,
                 one.valid_until, None, batch, one.ordinal, one.quantity, one.serial_id,
-                one.notification_id, one.cause, one.parent, one.root,
+                one.notification_id, one.contract_line_id, one.cause, one.parent, one.root,
             )
             for one, key in zip(new, keys, strict=True)
         ]  # fmt: skip

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from config.wiring import App
 from jobs import keys
-from models import licenses
+from models import revocations as ended_licenses
 from signing import revocations
 from storage.objects import BLOCK
 
@@ -31,17 +31,17 @@ def publish(app: App, connection: Connection) -> Published:
 
     One at a time, so that no older list replaces a newer one.
     """
-    licenses.lock_ended(connection)
+    ended_licenses.lock(connection)
     counts = dict.fromkeys(revocations.STATES, 0)
 
     def counted() -> Iterator[tuple[str, str]]:
-        for state, count, members in licenses.ended(connection):
+        for state, count, members in ended_licenses.ended(connection):
             counts[state] += count
             yield state, members
 
     signer = keys.load_signer(app.engine, app.kek, app.settings.issuer)
     token = revocations.sign_list(signer, int(time.time()), counted())
-    licenses.lock_ended(connection)  # again: a worker that lost its session must not store what it made before
+    ended_licenses.lock(connection)  # again: a worker that lost its session must not store what it made before
     blocks = (bytes(token[start : start + BLOCK]) for start in range(0, len(token), BLOCK))
     stored = app.store.put(NAME, blocks, media_type=MEDIA_TYPE)
     return Published(token, stored.sha256, counts)

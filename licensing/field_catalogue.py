@@ -764,6 +764,18 @@ _ALL = (
         greatest=366,
     ),
     Field(
+        "cost_center",
+        "text",
+        {"en": "Cost center", "it": "Centro di costo"},
+        {
+            "en": "Kept with the draw-down, for charging it back.",
+            "it": "Conservato con il prelievo, per il riaddebito.",
+        },
+        "4711",
+        ("cost centre", "cost centre id", "cdc"),
+        longest=64,
+    ),
+    Field(
         "effective",
         "date",
         {"en": "Effective from", "it": "Valido dal"},

@@ -97,6 +97,61 @@ _ALL = (
     Code("shared", "accepted", "Shared with {detail}.", "Condivisa con {detail}."),
     Code("share_withdrawn", "accepted", "No longer shared with {detail}.", "Non più condivisa con {detail}."),
     Code("annotated", "accepted", "Saved with the license: {detail}.", "Salvato con la licenza: {detail}."),
+    Code(
+        "issued_beyond_commitment",
+        "issued",
+        "License issued; {detail} are drawn beyond what is committed, which the statement will tell.",
+        "Licenza emessa; {detail} sono prelevate oltre l'impegno, come dirà l'estratto.",
+    ),
+    Code(
+        "returned",
+        "accepted",
+        "Given back ({detail}); the license has ended.",
+        "Restituita ({detail}); la licenza è terminata.",
+    ),
+    Code(
+        "returned_in_part",
+        "issued",
+        "{detail} given back; this key is for what is left.",
+        "{detail} restituite; questa chiave vale per il resto.",
+    ),
+    Code("already_returned", "unchanged", "Given back before.", "Già restituita."),
+    Code(
+        "unknown_contract",
+        "rejected",
+        "No such contract is known. Check its number.",
+        "Nessun contratto con questo numero è noto. Controllare il numero.",
+    ),
+    Code(
+        "product_not_in_contract",
+        "rejected",
+        "The contract has no line for {detail}.",
+        "Il contratto non ha una riga per {detail}.",
+    ),
+    Code(
+        "contract_not_active",
+        "rejected",
+        "The term of the line is {detail}; today lies outside.",
+        "La riga è valida nel periodo {detail}; oggi è fuori.",
+    ),
+    Code(
+        "pool_exhausted",
+        "rejected",
+        "Only {detail} are left of what is committed. Ask for less, or have the contract amended.",
+        "Dell'impegno restano solo {detail}. Chiederne meno, o far modificare il contratto.",
+    ),
+    Code(
+        "nothing_to_draw",
+        "rejected",
+        "The quantity is zero. Give how many to draw, or a negative number to give back.",
+        "La quantità è zero. Indicare quante prelevarne, o un numero negativo per restituirne.",
+    ),
+    Code(
+        "license_of_another_contract",
+        "rejected",
+        "The license was not drawn from this line of the contract.",
+        "La licenza non è stata prelevata da questa riga del contratto.",
+    ),
     Code("amended", "accepted", "Amended from {detail} on.", "Modificato dal {detail}."),
     Code(
         "contract_terms_fixed",
@@ -601,7 +656,14 @@ _ALL = (
 
 # Answers to codes that do not exist: too many of them, and the sender is guessing.
 GUESSES = frozenset(
-    {"unknown_voucher", "unknown_serial", "unknown_license", "unknown_notification", "unknown_recipient"}
+    {
+        "unknown_voucher",
+        "unknown_serial",
+        "unknown_license",
+        "unknown_notification",
+        "unknown_recipient",
+        "unknown_contract",
+    }
 )
 CODES: dict[str, Code] = {entry.code: entry for entry in _ALL}
 # Of rows that did something (a list of downloads is only a list), and of rows that found it done.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -17,6 +17,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     Numeric,
     Table,
@@ -25,7 +26,7 @@ from sqlalchemy import (
     func,
 )
 
-from models.database import fetch, metadata, run
+from models.database import copy_in, fetch, metadata, run
 
 contracts = Table(
     "contracts",
@@ -71,6 +72,28 @@ commitments = Table(
     Column("batch_id", BigInteger, nullable=False),
     Column("ordinal", Integer, nullable=False),
     CheckConstraint("quantity >= 0", name="quantity"),
+)
+draw_downs = Table(
+    "draw_downs",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("line_id", BigInteger, nullable=False),
+    # The day in the contract's time zone; the quantity of a return is negative.
+    Column("day", Date, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("license_number", Text(collation="C"), nullable=False),
+    Column("reference", Text),
+    Column("cost_center", Text),
+    Column("batch_id", BigInteger, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+)
+Index("ix_draw_downs_line_id", draw_downs.c.line_id, draw_downs.c.day)
+Index(
+    "uq_draw_downs_reference",
+    draw_downs.c.line_id,
+    draw_downs.c.reference,
+    unique=True,
+    postgresql_where=draw_downs.c.reference.isnot(None),
 )
 TERMS = ("starts", "months", "unit", "metric", "policy", "currency", "growth", "tolerance", "report_days")
 
@@ -186,4 +209,64 @@ def commit(connection: Connection, new: Sequence[NewCommitment], batch_id: int) 
             "prices": [one.price for one in new],
             "ordinals": [one.ordinal for one in new],
         },
+    )
+
+
+def usable_by(connection: Connection, contract_ids: Sequence[int], account_id: int) -> set[int]:
+    """Those of these contracts that an account may draw from: its own, and those of customers that it acts for."""
+    rows = fetch(
+        connection,
+        "SELECT k.id FROM contracts k JOIN accounts c ON c.id = k.customer_id WHERE k.id = ANY(%(ids)s)"
+        " AND (c.id = %(account)s OR c.registered_by = %(account)s OR EXISTS (SELECT FROM delegations d"
+        " WHERE d.customer_id = c.id AND d.distributor_id = %(account)s AND d.state = 'active'))",
+        {"ids": list(contract_ids), "account": account_id},
+    )
+    return {row[0] for row in rows}
+
+
+def drawn(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:
+    """How much is drawn of lines, returns taken off, by line id; lines of which nothing was drawn are left out."""
+    query = "SELECT line_id, sum(quantity)::int FROM draw_downs WHERE line_id = ANY(%(ids)s) GROUP BY line_id"
+    return {row[0]: row[1] for row in fetch(connection, query, {"ids": list(line_ids)})}
+
+
+class Drawn(NamedTuple):
+    """A draw-down or return that a row with a reference brought about."""
+
+    quantity: int
+    license_number: str
+    host_id: str
+
+
+def by_reference(connection: Connection, references: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Drawn]:
+    """Earlier draw-downs and returns by (line id, reference)."""
+    rows = fetch(
+        connection,
+        "SELECT d.line_id, d.reference, d.quantity, d.license_number, coalesce(l.host_id, '') FROM draw_downs d"
+        " JOIN unnest(%(lines)s::bigint[], %(references)s::text[]) AS w (line_id, reference)"
+        " ON w.line_id = d.line_id AND w.reference = d.reference JOIN licenses l ON l.number = d.license_number",
+        {"lines": [line for line, _ in references], "references": [reference for _, reference in references]},
+    )
+    return {(row[0], row[1]): Drawn(*row[2:]) for row in rows}
+
+
+def record(connection: Connection, lines: Sequence[str]) -> None:
+    """Add draw-downs and returns: COPY lines of line id, day, quantity, license, reference, cost centre, batch, row."""
+    columns = "line_id, day, quantity, license_number, reference, cost_center, batch_id, ordinal"
+    copy_in(connection, "draw_downs", columns, lines)
+
+
+def give_back(connection: Connection, licenses: Mapping[str, int], at: Any, batch_id: int) -> None:
+    """Put licenses that end back into the lines that they were drawn from: ordinals of rows by license number."""
+    if not licenses:
+        return
+    run(
+        connection,
+        "INSERT INTO draw_downs (line_id, day, quantity, license_number, batch_id, ordinal)"
+        " SELECT n.id, (%(at)s::timestamptz AT TIME ZONE k.time_zone)::date, -l.quantity, l.number, %(batch)s,"
+        " w.ordinal"
+        " FROM unnest(%(numbers)s::text[], %(ordinals)s::int[]) AS w (number, ordinal)"
+        " JOIN licenses l ON l.number = w.number JOIN contract_lines n ON n.id = l.contract_line_id"
+        " JOIN contracts k ON k.id = n.contract_id",
+        {"at": at, "batch": batch_id, "numbers": list(licenses), "ordinals": list(licenses.values())},
     )

@@ -46,6 +46,7 @@ licenses = Table(
     Column("ordinal", Integer, nullable=False),
     Column("serial_id", BigInteger),
     Column("notification_id", BigInteger),
+    Column("contract_line_id", BigInteger),
     # Where it comes from: the license that it replaces, and the first one of the chain (both NULL: it is the first).
     Column("cause", Text),
     Column("parent_number", Text(collation="C")),
@@ -72,7 +73,7 @@ COLUMNS = (
     " voucher_id, batch_id, ordinal"
 )
 
-CHAINED = COLUMNS + ", quantity, serial_id, notification_id, cause, parent_number, root_number"
+CHAINED = COLUMNS + ", quantity, serial_id, notification_id, contract_line_id, cause, parent_number, root_number"
 
 
 class Redemption(NamedTuple):
@@ -151,6 +152,7 @@ class Held:
     root: str
     batch_id: int
     ordinal: int
+    contract_line_id: int | None
 
 
 # The vendor, the customer itself, who registered the customer, its distributors, and whom it is shared with.
@@ -162,7 +164,8 @@ SELECT l.number,
             ELSE (SELECT s.permission FROM shares s WHERE s.license_number = l.number
                   AND s.account_id = %(account)s AND s.state = 'active') END,
        l.account_id, l.customer_id, c.number, l.product_id, p.sku, l.version, l.quantity, l.host_id, l.valid_until,
-       l.state, l.serial_id, l.voucher_id, coalesce(l.root_number, l.number), l.batch_id, l.ordinal
+       l.state, l.serial_id, l.voucher_id, coalesce(l.root_number, l.number), l.batch_id, l.ordinal,
+       l.contract_line_id
 FROM licenses l JOIN accounts c ON c.id = l.customer_id JOIN products p ON p.id = l.product_id
 WHERE l.number = ANY(%(numbers)s)
 """
@@ -375,24 +378,3 @@ def of_batch(connection: Connection, batch_id: int, *, by_customer: bool = False
         {"batch": batch_id},
     ):
         yield IssuedKey(*row)
-
-
-def ended(connection: Connection) -> Iterator[tuple[str, int, str]]:
-    """The licenses that were revoked or replaced and would not have expired by now, some thousands at a time.
-
-    State, how many, and JSON members ``"NUMBER":"DAY"`` (day in UTC): a million rows would take long to fetch.
-    """
-    yield from stream(
-        connection,
-        "SELECT state, count(*), string_agg(to_json(number)::text || ':\"'"
-        " || (ended_at AT TIME ZONE 'UTC')::date || '\"', ',')"
-        " FROM licenses WHERE state IN ('revoked', 'superseded', 'rehosted')"
-        " AND (valid_until IS NULL OR valid_until >= current_date) GROUP BY state, hashtext(number) & 1023",
-        {},
-        at_once=50,
-    )
-
-
-def lock_ended(connection: Connection) -> None:
-    """Let one transaction at a time tell of ended licenses. Raises where this session was ended."""
-    run(connection, "SELECT pg_advisory_xact_lock(hashtext('ended_licenses'))", {})

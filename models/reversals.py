@@ -102,6 +102,7 @@ class Made:
     voucher_id: int | None
     serial_id: int | None
     notification_id: int | None
+    contract_line_id: int | None
     is_renewed: bool
     is_detached: bool = False
 
@@ -111,6 +112,7 @@ def made(connection: Connection, numbers: Sequence[str]) -> dict[str, Made]:
     rows = fetch(
         connection,
         "SELECT l.number, l.state, l.quantity, l.parent_number, l.voucher_id, l.serial_id, l.notification_id,"
+        " l.contract_line_id,"
         " EXISTS (SELECT FROM renewals n WHERE n.license_number = l.number) FROM licenses l"
         " WHERE l.number = ANY(%(numbers)s)"
         " OR l.number IN (SELECT parent_number FROM licenses WHERE number = ANY(%(numbers)s))",
@@ -128,6 +130,7 @@ def write_licenses(connection: Connection, changed: Sequence[Made], at: Any, rea
         " voucher_id = CASE WHEN w.detached THEN NULL ELSE l.voucher_id END,"
         " serial_id = CASE WHEN w.detached THEN NULL ELSE l.serial_id END,"
         " notification_id = CASE WHEN w.detached THEN NULL ELSE l.notification_id END,"
+        " contract_line_id = CASE WHEN w.detached THEN NULL ELSE l.contract_line_id END,"
         " parent_number = CASE WHEN w.detached THEN NULL ELSE l.parent_number END"
         " FROM unnest(%(numbers)s::text[], %(states)s::text[], %(detached)s::boolean[]) AS w (number, state, detached)"
         " WHERE l.number = w.number",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection
@@ -19,7 +20,7 @@ COLUMNS = (
     FIELDS["contract"].needed(),
     FIELDS["customer_number"].needed(),
     FIELDS["product"].needed(),
-    FIELDS["quantity"].needed(),
+    replace(FIELDS["quantity"], least=0).needed(),
     FIELDS["price"],
     FIELDS["currency"],
     FIELDS["term_start"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jobs.kind import Kind
 from jobs.kinds import (
     annotate_licenses,
+    draw_down,
     list_downloads,
     load_accounts,
     load_contracts,
@@ -29,6 +30,7 @@ KINDS: dict[str, Kind] = {
     module.KIND.name: module.KIND
     for module in (
         annotate_licenses,
+        draw_down,
         list_downloads,
         load_accounts,
         load_contracts,

@@ -21,7 +21,7 @@ from licensing.field_catalogue import FIELDS
 from licensing.outcomes import WRITTEN
 from licensing.reverting import Effect, kept
 from licensing.values import RowReader
-from models import accounts, audit, batches, licenses, maintenance, reversals, serials, shares, vouchers
+from models import accounts, audit, batches, contracts, licenses, maintenance, reversals, serials, shares, vouchers
 from models.licenses import Held
 from models.maintenance import Undone
 from models.reversals import Done, Made, Place
@@ -45,6 +45,7 @@ class Changes:
     void: list[int] = field(default_factory=list)
     orders: list[int] = field(default_factory=list)
     given_back: dict[int, int] = field(default_factory=dict)  # quantity by serial id
+    returned: dict[str, int] = field(default_factory=dict)  # licenses of contracts, with ordinals
     void_serials: list[Serial] = field(default_factory=list)
     notifications: dict[int, int] = field(default_factory=dict)  # quantity by id
     notices: list[Place] = field(default_factory=list)
@@ -132,6 +133,9 @@ class Reversals:
         if self.batch_id not in (None, one.batch_id):  # rows of several would meet in what they did
             return Decision("another_batch", str(self.batch_id), field="batch")
         decision = self._UNDO[effect](self, one)
+        made = self.made.get(one.license_number or "")
+        if effect == "license" and decision.code == "reverted" and made is not None and made.contract_line_id:
+            self.changes.returned[made.number] = row.ordinal
         if decision.code in ("reverted", "reverted_in_part"):
             one.is_reverted, self.batch_id = True, one.batch_id
             self.changes.places[place] = row.ordinal
@@ -205,6 +209,8 @@ class Reversals:
         license = self.made[one.license_number or ""]
         if license.state != "revoked" or license.is_detached:
             return kept(license.state)
+        if license.contract_line_id is not None:  # somebody else may have drawn it since
+            return kept("returned")
         license.state = "active"
         self.changes.licenses[license.number] = license
         return Decision("reverted", license_number=license.number)
@@ -275,6 +281,7 @@ class Reversals:
             return {}
         reason = f"reverted by batch {work.batch.id}"
         reversals.record(connection, changes.places, work.batch.id, work.at)
+        contracts.give_back(connection, changes.returned, work.at, work.batch.id)
         reversals.write_licenses(connection, list(changes.licenses.values()), work.at, reason)
         reversals.return_notifications(connection, _outermost(changes.parents))
         reversals.free_vouchers(connection, changes.vouchers)

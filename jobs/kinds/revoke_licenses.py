@@ -10,7 +10,7 @@ from jobs.kind import Asked, Issued, Kind, Values, Work
 from jobs.naming import Holdings
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
-from models import audit, licenses
+from models import audit, contracts, licenses
 
 COLUMNS = (
     FIELDS["license"].needed(),
@@ -44,6 +44,8 @@ class Revocations:
         revoked = dict(row.decision.effect for row in asked if row.decision.effect)
         if revoked:
             licenses.end(connection, list(revoked), "revoked", self.work.at, list(revoked.values()))
+            ordinals = {row.decision.effect[0]: row.ordinal for row in asked if row.decision.effect}
+            contracts.give_back(connection, ordinals, self.work.at, self.work.batch.id)
             entries = {f"license {number}": {"reason": reason} for number, reason in revoked.items()}
             audit.record_all(connection, self.work.account.number, "license.revoked", entries)
         return {}

@@ -1,4 +1,4 @@
-"""Flexible contracts: lines, and what is committed from a day on."""
+"""Flexible contracts: lines, what is committed from a day on, and what is drawn."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -62,9 +62,32 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["line_id"], ["contract_lines.id"], name=op.f("fk_commitments_line_id_contract_lines")),
         sa.PrimaryKeyConstraint("line_id", "since", name=op.f("pk_commitments")),
     )
+    op.create_table(
+        "draw_downs",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("line_id", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("license_number", sa.Text(collation="C"), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("cost_center", sa.Text(), nullable=True),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_draw_downs")),
+    )
+    op.create_index("ix_draw_downs_line_id", "draw_downs", ["line_id", "day"], unique=False)
+    op.create_index(
+        "uq_draw_downs_reference",
+        "draw_downs",
+        ["line_id", "reference"],
+        unique=True,
+        postgresql_where=sa.text("reference IS NOT NULL"),
+    )
+    op.add_column("licenses", sa.Column("contract_line_id", sa.BigInteger(), nullable=True))
 
 
 def downgrade() -> None:
     """Take the schema back."""
-    for table in ("commitments", "contract_lines", "contracts"):
+    op.drop_column("licenses", "contract_line_id")
+    for table in ("draw_downs", "commitments", "contract_lines", "contracts"):
         op.drop_table(table)

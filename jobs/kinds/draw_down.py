@@ -1,0 +1,196 @@
+"""``draw-down``: customers draw licenses from their flexible contracts as they need them, and give them back.
+
+A row with a negative quantity gives (part of) a license back, which it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from jobs import numbers
+from jobs.chains import Chains, Divided
+from jobs.issuing import NewLicense, issue
+from jobs.kind import Asked, Issued, Kind, Values, Work
+from licensing import codes, drawing
+from licensing.contracts import Commitment, Line
+from licensing.decisions import Decision
+from licensing.drawing import Earlier
+from licensing.field_catalogue import FIELDS
+from licensing.holding import refusal, unknown
+from models import accounts, contracts, licenses, products
+from models.contracts import Contract, ContractLine
+from models.database import copy_line
+from models.licenses import Held, Shown
+
+MOST = 1_000_000_000
+COLUMNS = (
+    FIELDS["contract"].needed(),
+    FIELDS["product"].needed(),
+    replace(FIELDS["quantity"], least=-MOST, greatest=MOST).needed(),
+    FIELDS["host_id"],
+    FIELDS["cost_center"],
+    FIELDS["reference"],
+    FIELDS["license"],
+)
+
+
+class Draws:
+    """The contracts of one slice of rows, what is drawn of them, and the licenses that come back."""
+
+    def __init__(self, connection: Connection, work: Work, rows: Sequence[Values], before: Draws | None = None) -> None:
+        self.work = work
+        keys = list({codes.match_key(row[0]) for row in rows})
+        found = contracts.by_key(connection, keys, lock=not work.is_preview)
+        usable = contracts.usable_by(connection, [one.id for one in found.values()], work.account.id)
+        self.contracts: dict[str, Contract] = {key: one for key, one in found.items() if one.id in usable}
+        self.products = products.by_sku(connection, list({row[1] for row in rows}))
+        self.lines = contracts.lines_of(connection, list(self.contracts.values()))
+        self.drawn: dict[int, int] = contracts.drawn(connection, [line.id for line in self.lines.values()])
+        self.earlier = self._references(connection, rows)
+        self.chains: Chains = Chains(
+            connection,
+            work,
+            [codes.match_key(row[6]) for row in rows if row[6]],
+            None if before is None else before.chains,
+        )
+        if before is not None:
+            self.drawn |= before.drawn
+            self.earlier |= before.earlier
+        self.customers = accounts.by_ids(connection, list({one.customer_id for one in self.contracts.values()}))
+        self.fresh_numbers = iter(numbers.license_numbers(len(rows)))
+
+    def _references(self, connection: Connection, rows: Sequence[Values]) -> dict[tuple[int, str], Earlier]:
+        wanted = set()
+        for row in rows:
+            line = self._line(row)
+            if row[5] and line is not None:
+                wanted.add((line.id, row[5]))
+        found = contracts.by_reference(connection, list(wanted)) if wanted else {}
+        return {place: Earlier(*one) for place, one in found.items()}
+
+    def _line(self, row: Values) -> ContractLine | None:
+        product = self.products.get(row[1].upper())
+        return None if product is None else self.lines.get((codes.match_key(row[0]), product.id))
+
+    def decide(self, row: Asked) -> Decision:
+        """Whether a license is drawn or given back, or was before, or why not."""
+        contract_code, sku, quantity, host_id, _cost_center, reference, _license = row.values
+        contract, product = self.contracts.get(codes.match_key(contract_code)), self.products.get(sku.upper())
+        if contract is None:
+            return Decision("unknown_contract", field="contract")
+        line = self._line(row.values)
+        if line is None or product is None:
+            return Decision("product_not_in_contract", sku, field="product")
+        if quantity == 0:
+            return Decision("nothing_to_draw", field="quantity")
+        earlier = self.earlier.get((line.id, reference or ""))
+        if quantity < 0:
+            return self._give_back(row, line, earlier)
+        request = drawing.Request(quantity, host_id or "", reference or "")
+        offer = drawing.Offer(rules_of(line), self.drawn.get(line.id, 0), product.sku, product.host_bound)
+        decision = drawing.decide_draw_down(request, offer, earlier, today=self._today(contract))
+        if decision.code not in ("issued", "issued_beyond_commitment"):
+            return decision
+        number = next(self.fresh_numbers)
+        self._remember(line, reference, quantity, number, request.host_id)
+        customer = self.customers[contract.customer_id]
+        new = NewLicense(
+            row.ordinal,
+            number,
+            customer.id,
+            customer.number,
+            product.id,
+            product.sku,
+            product.version or products.FIRST_VERSION,
+            quantity,
+            host_id,
+            reference,
+            offer.line.ends,
+            None,
+            contract_line_id=line.id,
+        )
+        return decision._replace(license_number=number, effect=(line, new))
+
+    def _give_back(self, row: Asked, line: ContractLine, earlier: Earlier | None) -> Decision:
+        quantity, reference, license_code = -row.values[2], row.values[5], row.values[6]
+        if not license_code:
+            return Decision("license_required", field="license")
+        key = codes.match_key(license_code)
+        license, _ = self.chains.now(key)
+        if license is None:
+            return unknown(key)
+        if refused := refusal(key, license.access, "manage"):
+            return refused
+        is_of_line = license.contract_line_id == line.id
+        returned = drawing.Returned(license.state, license.quantity, is_of_line)
+        decision = drawing.decide_return(quantity, returned, earlier)
+        if decision.code not in ("returned", "returned_in_part"):
+            return decision
+        self._remember(line, reference, -quantity, license.number, license.host_id or "")
+        if decision.code == "returned":
+            license.state = "revoked"
+            return decision._replace(license_number=license.number, effect=(line, license))
+        divided = self.chains.reduce(row, license, license.quantity - quantity)
+        return decision._replace(license_number=divided.new.number, effect=(line, divided))
+
+    def _remember(self, line: ContractLine, reference: str | None, quantity: int, number: str, host_id: str) -> None:
+        self.drawn[line.id] = self.drawn.get(line.id, 0) + quantity
+        if reference:
+            self.earlier[line.id, reference] = Earlier(quantity, number, host_id)
+
+    def _today(self, contract: Contract) -> date:
+        return self.work.at.astimezone(ZoneInfo(contract.time_zone)).date()
+
+    def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:
+        """Sign and write what is drawn, end what is given back, and write both down."""
+        effective = [row for row in asked if row.decision.effect]
+        if not effective:
+            return {}
+        effects = [row.decision.effect[1] for row in effective]
+        issued: dict[str, Shown] = {}
+        if drawn := [one for one in effects if isinstance(one, NewLicense)]:
+            issued |= issue(connection, self.work, drawn)
+        issued |= self.chains.apply(connection, [one for one in effects if isinstance(one, Divided)])
+        if ended := [one.number for one in effects if isinstance(one, Held)]:
+            licenses.end(connection, ended, "revoked", self.work.at, ["returned"] * len(ended))
+        contracts.record(connection, ["".join(map(self._movement, effective))])
+        return issued
+
+    def _movement(self, row: Asked) -> str:
+        line, what = row.decision.effect
+        number = what.old.number if isinstance(what, Divided) else what.number
+        day, (quantity, cost_center, reference) = self._today(line.contract), (row.values[2], *row.values[4:6])
+        return copy_line(line.id, day, quantity, number, reference, cost_center, self.work.batch.id, row.ordinal)
+
+
+def rules_of(line: ContractLine) -> Line:
+    """A line as the rules of contracts know it."""
+    return _rules(
+        tuple(line.terms.items()), tuple((since, *commit) for since, commit in sorted(line.commitments.items()))
+    )
+
+
+@lru_cache(1024)
+def _rules(terms: tuple[tuple[str, object], ...], commitments: tuple[tuple[object, ...], ...]) -> Line:
+    known = {name: value for name, value in terms if name != "currency"}
+    return Line(commitments=tuple(Commitment(*one) for one in commitments), **known)  # type: ignore[arg-type]
+
+
+KIND = Kind(
+    name="draw-down",
+    title={"en": "Draw down", "it": "Prelevare licenze"},
+    senders=frozenset({"customer", "distributor"}),
+    fields=COLUMNS,
+    load=Draws,
+    subject=("contract", "product"),
+    domain="contract",
+    issues_licenses=True,
+    ends_licenses=True,
+    takes_back={"issued": "license", "issued_beyond_commitment": "license"},
+)
