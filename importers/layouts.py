@@ -92,6 +92,12 @@ LAYOUTS = (
         ("load-maintenance", "annotate-licenses"),
     ),
     Layout(
+        "flexnet-reconciliation-summary",
+        ("accountID", "productID", "usageFromStatement"),
+        {"accountID": "customer_number", "productID": "product", "endDate": "date", "usageFromStatement": "quantity"},
+        ("report-usage",),
+    ),
+    Layout(
         "autopilot-devices",
         ("Device Serial Number", "Hardware Hash"),
         {"Device Serial Number": "host_id"},

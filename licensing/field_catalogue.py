@@ -776,6 +776,14 @@ _ALL = (
         longest=64,
     ),
     Field(
+        "date",
+        "date",
+        {"en": "Date", "it": "Data"},
+        {"en": "The day on which so much was in use.", "it": "Il giorno in cui era in uso tanto."},
+        "2026-06-30",
+        ("day", "usage date", "report date", "giorno", "data d'uso"),
+    ),
+    Field(
         "effective",
         "date",
         {"en": "Effective from", "it": "Valido dal"},

@@ -152,6 +152,33 @@ _ALL = (
         "The license was not drawn from this line of the contract.",
         "La licenza non è stata prelevata da questa riga del contratto.",
     ),
+    Code("reported", "accepted", "Usage taken down.", "Uso registrato."),
+    Code(
+        "corrected",
+        "accepted",
+        "Usage corrected ({detail}); the earlier report stays visible.",
+        "Uso corretto ({detail}); il rapporto precedente resta visibile.",
+    ),
+    Code(
+        "usage_overlaps",
+        "rejected",
+        "The usage of {detail} is reported in total and by host and would be counted twice. Correct the other report "
+        "to 0 or leave this one out.",
+        "L'uso del {detail} è comunicato sia in totale sia per host; conterebbe due volte. Correggere a 0 l'altro "
+        "rapporto o tralasciare questo.",
+    ),
+    Code(
+        "date_in_future",
+        "rejected",
+        "The day {detail} has not come yet.",
+        "Il giorno {detail} non è ancora arrivato.",
+    ),
+    Code(
+        "several_contracts",
+        "rejected",
+        "The customer has several contracts with this product: {detail}. Name the contract.",
+        "Il cliente ha più contratti con questo prodotto: {detail}. Indicare il contratto.",
+    ),
     Code("amended", "accepted", "Amended from {detail} on.", "Modificato dal {detail}."),
     Code(
         "contract_terms_fixed",

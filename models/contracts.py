@@ -108,6 +108,7 @@ class Contract:
     customer_id: int
     time_zone: str
     state: str = "active"
+    customer_number: str = ""
 
 
 @dataclass(slots=True)
@@ -121,11 +122,22 @@ class ContractLine:
     commitments: dict[date, tuple[int, Decimal]] = field(default_factory=dict)
 
 
+_SELECT = (
+    "SELECT k.key, k.id, k.code, k.customer_id, k.time_zone, k.state, c.number FROM contracts k"
+    " JOIN accounts c ON c.id = k.customer_id"
+)
+
+
 def by_key(connection: Connection, keys: Sequence[str], *, lock: bool) -> dict[str, Contract]:
     """The contracts with these look-up keys, by key; locked in key order when ``lock``."""
-    query = "SELECT key, id, code, customer_id, time_zone, state FROM contracts WHERE key = ANY(%(keys)s) ORDER BY key"
-    rows = fetch(connection, query + (" FOR NO KEY UPDATE" if lock else ""), {"keys": list(keys)})
-    return {row[0]: Contract(*row) for row in rows}
+    query = _SELECT + " WHERE k.key = ANY(%(keys)s) ORDER BY k.key" + (" FOR NO KEY UPDATE OF k" if lock else "")
+    return {row[0]: Contract(*row) for row in fetch(connection, query, {"keys": list(keys)})}
+
+
+def of_customers(connection: Connection, numbers: Sequence[str]) -> dict[str, Contract]:
+    """All contracts of customers, named by their account numbers, by key."""
+    query = _SELECT + " WHERE c.number = ANY(%(numbers)s)"
+    return {row[0]: Contract(*row) for row in fetch(connection, query, {"numbers": list(numbers)})}
 
 
 def lines_of(connection: Connection, found: Sequence[Contract]) -> dict[tuple[str, int], ContractLine]:

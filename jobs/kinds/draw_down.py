@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -17,8 +16,8 @@ from jobs import numbers
 from jobs.chains import Chains, Divided
 from jobs.issuing import NewLicense, issue
 from jobs.kind import Asked, Issued, Kind, Values, Work
+from jobs.pools import Pools, rules_of
 from licensing import codes, drawing
-from licensing.contracts import Commitment, Line
 from licensing.decisions import Decision
 from licensing.drawing import Earlier
 from licensing.field_catalogue import FIELDS
@@ -45,13 +44,8 @@ class Draws:
 
     def __init__(self, connection: Connection, work: Work, rows: Sequence[Values], before: Draws | None = None) -> None:
         self.work = work
-        keys = list({codes.match_key(row[0]) for row in rows})
-        found = contracts.by_key(connection, keys, lock=not work.is_preview)
-        usable = contracts.usable_by(connection, [one.id for one in found.values()], work.account.id)
-        self.contracts: dict[str, Contract] = {key: one for key, one in found.items() if one.id in usable}
-        self.products = products.by_sku(connection, list({row[1] for row in rows}))
-        self.lines = contracts.lines_of(connection, list(self.contracts.values()))
-        self.drawn: dict[int, int] = contracts.drawn(connection, [line.id for line in self.lines.values()])
+        self.pools = Pools(connection, work, [(row[0], None, row[1]) for row in rows], lock=not work.is_preview)
+        self.drawn: dict[int, int] = contracts.drawn(connection, [line.id for line in self.pools.lines.values()])
         self.earlier = self._references(connection, rows)
         self.chains: Chains = Chains(
             connection,
@@ -62,31 +56,22 @@ class Draws:
         if before is not None:
             self.drawn |= before.drawn
             self.earlier |= before.earlier
-        self.customers = accounts.by_ids(connection, list({one.customer_id for one in self.contracts.values()}))
+        self.customers = accounts.by_ids(connection, list({one.customer_id for one in self.pools.contracts.values()}))
         self.fresh_numbers = iter(numbers.license_numbers(len(rows)))
 
     def _references(self, connection: Connection, rows: Sequence[Values]) -> dict[tuple[int, str], Earlier]:
-        wanted = set()
-        for row in rows:
-            line = self._line(row)
-            if row[5] and line is not None:
-                wanted.add((line.id, row[5]))
+        lines = [(self.pools.find(row[0], None, row[1]), row[5]) for row in rows if row[5]]
+        wanted = {(line.id, reference) for line, reference in lines if not isinstance(line, Decision)}
         found = contracts.by_reference(connection, list(wanted)) if wanted else {}
         return {place: Earlier(*one) for place, one in found.items()}
-
-    def _line(self, row: Values) -> ContractLine | None:
-        product = self.products.get(row[1].upper())
-        return None if product is None else self.lines.get((codes.match_key(row[0]), product.id))
 
     def decide(self, row: Asked) -> Decision:
         """Whether a license is drawn or given back, or was before, or why not."""
         contract_code, sku, quantity, host_id, _cost_center, reference, _license = row.values
-        contract, product = self.contracts.get(codes.match_key(contract_code)), self.products.get(sku.upper())
-        if contract is None:
-            return Decision("unknown_contract", field="contract")
-        line = self._line(row.values)
-        if line is None or product is None:
-            return Decision("product_not_in_contract", sku, field="product")
+        line = self.pools.find(contract_code, None, sku)
+        if isinstance(line, Decision):
+            return line
+        contract, product = line.contract, self.pools.products[sku.upper()]
         if quantity == 0:
             return Decision("nothing_to_draw", field="quantity")
         earlier = self.earlier.get((line.id, reference or ""))
@@ -167,19 +152,6 @@ class Draws:
         number = what.old.number if isinstance(what, Divided) else what.number
         day, (quantity, cost_center, reference) = self._today(line.contract), (row.values[2], *row.values[4:6])
         return copy_line(line.id, day, quantity, number, reference, cost_center, self.work.batch.id, row.ordinal)
-
-
-def rules_of(line: ContractLine) -> Line:
-    """A line as the rules of contracts know it."""
-    return _rules(
-        tuple(line.terms.items()), tuple((since, *commit) for since, commit in sorted(line.commitments.items()))
-    )
-
-
-@lru_cache(1024)
-def _rules(terms: tuple[tuple[str, object], ...], commitments: tuple[tuple[object, ...], ...]) -> Line:
-    known = {name: value for name, value in terms if name != "currency"}
-    return Line(commitments=tuple(Commitment(*one) for one in commitments), **known)  # type: ignore[arg-type]
 
 
 KIND = Kind(

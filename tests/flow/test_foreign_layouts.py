@@ -25,6 +25,8 @@ def shop(app: App, submit: Submit) -> App:
     account(app, "MINE", "customer")
     for sku in ("SUITE", "SUITE & MORE", "TOOL"):
         product(app, sku)
+    contract = "Contract;Customer number;Product;Quantity;Term start;Term (months)\nFC-1;MINE;SUITE;10;2026-01-01;120\n"
+    assert outcome_codes(app, submit(contract, "load-contracts", "VENDOR")) == ["created"]
     return app
 
 

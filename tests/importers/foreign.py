@@ -203,6 +203,17 @@ FILES = (
         ),
     ),
     Foreign(
+        "reconciliation-summary.csv",
+        "flexnet-reconciliation-summary",
+        "report-usage",
+        {"customer_number": "MINE", "product": "SUITE", "date": "2026-01-31", "quantity": "12"},
+        ("reported", "unknown_contract"),
+        b"enterpriseName,accountID,productName,productID,featureName,friendlyName,startDate,endDate,usageUnitName,"
+        b"usageFromStatement,entitled,overageFromReset,overageFromStatement\n"
+        b"Mine,MINE,Suite,SUITE,f1,F One,2026-01-01,2026-01-31,seats,12,10,2,2\n"
+        b"Mine,MINE,Tool,TOOL,f2,F Two,2026-01-01,2026-01-31,seats,1,10,0,0\n",
+    ),
+    Foreign(
         "autopilot.csv",
         "autopilot-devices",
         "register-serials",

@@ -1,4 +1,4 @@
-"""Flexible contracts: lines, what is committed from a day on, and what is drawn."""
+"""Flexible contracts: lines, what is committed from a day on, what is drawn and what is used."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -84,10 +84,31 @@ def upgrade() -> None:
         postgresql_where=sa.text("reference IS NOT NULL"),
     )
     op.add_column("licenses", sa.Column("contract_line_id", sa.BigInteger(), nullable=True))
+    op.create_table(
+        "usage_reports",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("line_id", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("host_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("is_current", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("quantity >= 0", name=op.f("ck_usage_reports_quantity")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_reports")),
+    )
+    op.create_index(
+        "uq_usage_reports_current",
+        "usage_reports",
+        ["line_id", "day", "host_id"],
+        unique=True,
+        postgresql_where=sa.text("is_current"),
+    )
 
 
 def downgrade() -> None:
     """Take the schema back."""
     op.drop_column("licenses", "contract_line_id")
-    for table in ("draw_downs", "commitments", "contract_lines", "contracts"):
+    for table in ("usage_reports", "draw_downs", "commitments", "contract_lines", "contracts"):
         op.drop_table(table)
