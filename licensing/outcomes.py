@@ -179,6 +179,7 @@ _ALL = (
         "The customer has several contracts with this product: {detail}. Name the contract.",
         "Il cliente ha più contratti con questo prodotto: {detail}. Indicare il contratto.",
     ),
+    Code("reconciled", "accepted", "Statements written: {detail}.", "Estratti scritti: {detail}."),
     Code("amended", "accepted", "Amended from {detail} on.", "Modificato dal {detail}."),
     Code(
         "contract_terms_fixed",

@@ -242,6 +242,19 @@ def drawn(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:
     return {row[0]: row[1] for row in fetch(connection, query, {"ids": list(line_ids)})}
 
 
+def by_day(connection: Connection, line_ids: Sequence[int]) -> dict[int, list[tuple[date, int]]]:
+    """What was drawn of each line, returns taken off, by day in order."""
+    found: dict[int, list[tuple[date, int]]] = {}
+    for line_id, day, quantity in fetch(
+        connection,
+        "SELECT line_id, day, sum(quantity)::int FROM draw_downs WHERE line_id = ANY(%(ids)s)"
+        " GROUP BY line_id, day ORDER BY line_id, day",
+        {"ids": list(line_ids)},
+    ):
+        found.setdefault(line_id, []).append((day, quantity))
+    return found
+
+
 class Drawn(NamedTuple):
     """A draw-down or return that a row with a reference brought about."""
 

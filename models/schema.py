@@ -27,6 +27,7 @@ from models import (  # noqa: F401 - importing a module puts its tables into the
     serials,
     shares,
     signing_keys,
+    statements,
     usage,
     user_fields,
     vouchers,

@@ -1,7 +1,8 @@
-"""Flexible contracts: lines, what is committed from a day on, what is drawn and what is used."""
+"""Flexible contracts: lines, what is committed from a day on, what is drawn and used, and statements."""
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0004"
 down_revision = "0003"
@@ -105,10 +106,45 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("is_current"),
     )
+    op.create_table(
+        "statements",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("line_id", sa.BigInteger(), nullable=False),
+        sa.Column("period_starts", sa.Date(), nullable=False),
+        sa.Column("period_ends", sa.Date(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("until", sa.Date(), nullable=False),
+        sa.Column("committed", sa.Integer(), nullable=False),
+        sa.Column("drawn", sa.Integer(), nullable=False),
+        sa.Column("used", sa.Numeric(precision=18, scale=2), nullable=False),
+        sa.Column("peak", sa.Integer(), nullable=False),
+        sa.Column("peak_day", sa.Date(), nullable=True),
+        sa.Column("over", sa.Numeric(precision=18, scale=2), nullable=False),
+        sa.Column("unused", sa.Numeric(precision=18, scale=2), nullable=False),
+        sa.Column("is_tolerated", sa.Boolean(), nullable=False),
+        sa.Column("owed", sa.Numeric(precision=18, scale=2), nullable=False),
+        sa.Column("owed_from", sa.Date(), nullable=True),
+        sa.Column("missing_days", sa.Integer(), nullable=False),
+        sa.Column("causes", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("state IN ('open', 'closed', 'adjusted')", name=op.f("ck_statements_state")),
+        sa.ForeignKeyConstraint(["line_id"], ["contract_lines.id"], name=op.f("fk_statements_line_id_contract_lines")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_statements")),
+    )
+    op.create_index("ix_statements_line_id", "statements", ["line_id"], unique=False)
+    op.create_index(
+        "uq_statements_period",
+        "statements",
+        ["line_id", "period_starts"],
+        unique=True,
+        postgresql_where=sa.text("state <> 'adjusted'"),
+    )
 
 
 def downgrade() -> None:
     """Take the schema back."""
     op.drop_column("licenses", "contract_line_id")
-    for table in ("usage_reports", "draw_downs", "commitments", "contract_lines", "contracts"):
+    for table in ("statements", "usage_reports", "draw_downs", "commitments", "contract_lines", "contracts"):
         op.drop_table(table)

@@ -1,0 +1,125 @@
+"""``reconcile-contracts`` from usage to statements, on a real database."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from config.wiring import App
+from jobs import status
+from models.database import fetch
+from tests.apps import account, answers, outcome_codes, previewed_codes, product
+
+Submit = Callable[..., int]
+TODAY = datetime.now(UTC).date()
+JANUARY = date(2026, 1, 1)
+CONTRACTS = (
+    "Contract;Customer number;Product;Quantity;Unit price;Currency;Term start;Term (months);Period;"
+    "Report every (days);Policy\n"
+)
+
+
+@pytest.fixture
+def contract(app: App, submit: Submit) -> None:
+    """FC-1 of ACME: 100 CAD by quarters of 2026, reported every 31 days; 10 PLM of three days ago, never reported."""
+    account(app, "ACME", "customer")
+    product(app, "CAD")
+    product(app, "PLM")
+    rows = f"FC-1;ACME;CAD;100;12;EUR;{JANUARY};12;quarter;31;\nFC-1;ACME;PLM;10;;;{TODAY - timedelta(3)};24;year;;\n"
+    assert outcome_codes(app, submit(CONTRACTS + rows, "load-contracts", "VENDOR")) == ["created", "created"]
+
+
+def use(submit: Submit, **days: int) -> int:
+    """Report usage of CAD: quantities by month and day of 2026 (``d0201``)."""
+    text = "Contract;Product;Date;Quantity\n"
+    text += "".join(f"FC-1;CAD;2026-{day[1:3]}-{day[3:]};{quantity}\n" for day, quantity in days.items())
+    return submit(text, "report-usage", "ACME")
+
+
+def reconcile(submit: Submit, *rows: str, **options: object) -> int:
+    """Send rows of ``reconcile-contracts``: the batch's id."""
+    text = "Contract;Product;Date\n" + "".join(row + "\n" for row in rows)
+    return submit(text, "reconcile-contracts", "VENDOR", **options)
+
+
+def stated(app: App, sku: str = "CAD") -> list[tuple[Any, ...]]:
+    """State, period, used, over and owed of every statement of a product, oldest first."""
+    query = (
+        "SELECT s.state, s.period_starts, s.used, s.over, s.owed FROM statements s JOIN contract_lines l"
+        " ON l.id = s.line_id JOIN products p ON p.id = l.product_id WHERE p.sku = %(sku)s ORDER BY s.id"
+    )
+    with app.engine.connect() as connection:
+        return fetch(connection, query, {"sku": sku})
+
+
+def test_a_line_is_folded_into_statements_night_by_night(app: App, submit: Submit, contract: None) -> None:
+    """Open while the quarter runs, closed with its last day; the same night again changes nothing."""
+    use(submit, d0101=90, d0201=110, d0301=105)
+    assert answers(app, reconcile(submit, "FC-1;CAD;2026-02-10"))[0][:2] == ("reconciled", "open 1")
+    assert stated(app) == [("open", JANUARY, 110, 10, Decimal("78.67"))]
+    assert outcome_codes(app, reconcile(submit, "FC-1;CAD;2026-02-10")) == ["unchanged"]
+    second = reconcile(submit, "FC-1;CAD;2026-04-02")
+    assert answers(app, second)[0][:2] == ("reconciled", "closed 1, open 1")
+    assert [row[:2] for row in stated(app)] == [("closed", JANUARY), ("open", date(2026, 4, 1))]
+    assert outcome_codes(app, reconcile(submit, "FC-1;CAD;2026-02-10")) == ["unchanged"]  # an earlier night again
+    files = {file["role"]: file for file in status.of_batch(app, second)["results"]["files"]}
+    text = b"".join(app.store.get(files["statements"]["name"])).decode("utf-8-sig")
+    first = next(csv.DictReader(io.StringIO(text)))
+    assert (first["accountID"], first["productID"], first["friendlyName"]) == ("ACME", "CAD", "closed")
+    assert (first["usageFromStatement"], first["entitled"], first["overageFromStatement"]) == ("110", "100", "10")
+    assert (first["owed"], first["peakDate"]) == ("78.67", "2026-02-01")
+
+
+def test_what_comes_late_adjusts_and_names_its_cause(app: App, submit: Submit, contract: None) -> None:
+    """The closed statement stays as it is; beside it stands what it would be now, with the report that came late."""
+    use(submit, d0101=90, d0201=90, d0301=90)
+    reconcile(submit, "FC-1;CAD;2026-03-31")
+    late = use(submit, d0215=120)
+    assert answers(app, reconcile(submit, "FC-1;CAD;2026-03-31"))[0].detail == "adjusted 1"
+    assert [row[0:4:2] for row in stated(app)] == [("closed", 90), ("adjusted", 120)]
+    with app.engine.connect() as connection:
+        query = "SELECT causes FROM statements WHERE state = 'adjusted'"
+        assert fetch(connection, query, {}) == [([[late, 1]],)]
+    assert outcome_codes(app, reconcile(submit, "FC-1;CAD;2026-03-31")) == ["unchanged"]
+    use(submit, d0215=95)
+    reconcile(submit, "FC-1;CAD;2026-03-31")
+    assert [row[0:4:2] for row in stated(app)] == [("closed", 90), ("adjusted", 120), ("adjusted", 95)]
+
+
+def test_where_nobody_reports_what_is_drawn_is_used(app: App, submit: Submit, contract: None) -> None:
+    """Draw-downs of today count with tomorrow's night; until then nothing is used and nothing is missing."""
+    submit("Contract;Product;Quantity\nFC-1;PLM;12\n", "draw-down", "ACME")
+    night = reconcile(submit, f"FC-1;PLM;{TODAY - timedelta(1)}", f"FC-1;PLM;{TODAY}")
+    assert outcome_codes(app, night) == ["reconciled", "date_in_future"]
+    ((state, _, used, over, owed),) = stated(app, "PLM")
+    assert (state, used, over, owed) == ("open", 0, 0, 0)
+
+
+def test_every_row_gets_the_answer_it_deserves(app: App, submit: Submit, contract: None) -> None:
+    """Several nights of a line in one file, previewed and run; what is not there, and a night before the term."""
+    use(submit, d0101=90, d0201=110)
+    rows = (
+        "FC-1;CAD;2026-01-31",
+        "FC-1;CAD;2026-02-28",
+        "FC-1;CAD;2026-03-31",
+        "FC-1;CAD;2025-12-31",
+        "FC-9;CAD;2026-01-31",
+        "FC-1;NONE;2026-01-31",
+    )
+    expected = [
+        "reconciled",
+        "reconciled",
+        "reconciled",
+        "contract_not_active",
+        "unknown_contract",
+        "product_not_in_contract",
+    ]
+    assert previewed_codes(app, reconcile(submit, *rows, confirm="ask")) == expected
+    assert outcome_codes(app, reconcile(submit, *rows)) == expected
+    assert [row[:3] for row in stated(app)] == [("closed", JANUARY, 110)]
