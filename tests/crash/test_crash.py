@@ -43,11 +43,19 @@ def test_twenty_faults() -> None:
     ],
 )
 def test_planted_bugs(bug: str, fault: str, sentence: str) -> None:
-    """A bug that is planted in the workers is found, and named for what it does."""
-    report, said = _crash_run(
-        "--plant", bug, "--faults", "2", "--only", fault, "--rows", "300", "--batches", "8", "--patience", "12"
-    )
-    assert any(sentence in wrong for wrong in report["wrong"]), (report, said)
+    """A bug that is planted in the workers is found, and named for what it does.
+
+    Whom a fault meets is up to the machine: on a busy one it may meet nobody who is hurt, so there are three runs.
+    """
+    told = []
+    for _ in range(3):
+        report, said = _crash_run(
+            "--plant", bug, "--faults", "2", "--only", fault, "--rows", "300", "--batches", "8", "--patience", "12"
+        )
+        told.append((report["wrong"], report["faults"], report["counts"], said))
+        if any(sentence in wrong for wrong in report["wrong"]):
+            return
+    raise AssertionError(told)
 
 
 def test_a_seed_draws_the_same_files_again() -> None:
