@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import batches, bench, demo, keys, licenses, serving, template, verify
+from cli import batches, bench, contracts, demo, keys, licenses, serving, template, verify
 from cli.output import Commands
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("revert")(batches.revert)
 app.command("results")(batches.results)
 app.command("licenses")(licenses.licenses)
 app.command("license")(licenses.license)
+app.command("explain")(contracts.explain)
 app.command("template")(template.template)
 app.command("verify")(verify.verify)
 app.add_typer(keys.app, name="keys")

@@ -225,3 +225,24 @@ def test_licenses_are_looked_up(folder: Path, keymill: Keymill, codes: list[str]
     assert "No license fits" in keymill("licenses", "--where", "colour=red").stdout
     refused = keymill("license", "L-0")
     assert (refused.returncode, "keymill licenses" in refused.stderr) == (1, True)
+
+
+def test_a_statement_is_explained(folder: Path, keymill: Keymill) -> None:
+    """From a contract and its usage to a statement, and from its figures back to the rows."""
+    files = {
+        "customer.csv": "account,name,type\nACME,Acme,customer\n",
+        "contract.csv": "contract,customer number,product,quantity,unit price,term start,term (months),period,"
+        "report every (days)\nFC-1,ACME,P,100,12,2026-01-01,12,quarter,31\n",
+        "usage.csv": "contract,product,date,quantity\nFC-1,P,2026-02-01,110\n",
+        "night.csv": "contract,product,date\nFC-1,P,2026-02-10\n",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)
+        sent = keymill("submit", str(folder / name), "--account", "VENDOR", "--wait", "--json")
+        assert json.loads(sent.stdout)["outcomes"]["accepted"] == 1, sent.stdout
+    told = json.loads(keymill("explain", "1", "--json").stdout)
+    assert (told["contract"], told["over"], told["owed"]) == ("FC-1", "10.00", "78.67")
+    shown = keymill("explain", "1")
+    assert "Committed 100, drawn 0, used 110.00 (peak), peak 110 on 2026-02-01" in shown.stdout
+    assert "dovuto" in keymill("explain", "1", "--lang", "it").stdout
+    assert keymill("explain", "99").returncode == 1

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from config.wiring import App
-from jobs import status
+from jobs import explaining, status
+from jobs.refusals import Refused
 from models.database import fetch
 from tests.apps import account, answers, outcome_codes, previewed_codes, product
 
@@ -123,3 +124,21 @@ def test_every_row_gets_the_answer_it_deserves(app: App, submit: Submit, contrac
     assert previewed_codes(app, reconcile(submit, *rows, confirm="ask")) == expected
     assert outcome_codes(app, reconcile(submit, *rows)) == expected
     assert [row[:3] for row in stated(app)] == [("closed", JANUARY, 110)]
+
+
+def test_every_figure_can_be_traced_to_its_rows(app: App, submit: Submit, contract: None) -> None:
+    """Commitments, reports that hold and that were corrected, each with batch and row; what is not there is refused."""
+    first, second = use(submit, d0101=90, d0201=90), use(submit, d0201=110)
+    reconcile(submit, "FC-1;CAD;2026-03-31")
+    with app.engine.connect() as connection:
+        ((number,),) = fetch(connection, "SELECT id FROM statements", {})
+    told = explaining.explain(app, number)
+    assert (told["contract"], told["peak"], told["over"], told["peak_day"]) == ("FC-1", 110, 10, date(2026, 2, 1))
+    assert [(one["quantity"], one["counts"], one["batch"], one["row"]) for one in told["reports"]] == [
+        (90, True, first, 1),
+        (90, False, first, 2),
+        (110, True, second, 1),
+    ]
+    assert [(one["quantity"], one["row"]) for one in told["commitments"]] == [(100, 1)]
+    with pytest.raises(Refused, match="no statement 0"):
+        explaining.explain(app, 0)
