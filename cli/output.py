@@ -168,9 +168,19 @@ def on_signals(numbers: Sequence[signal.Signals], handler: Callable[[int, object
             signal.signal(number, before[number])
 
 
+_told_to_end: list[int] = []
+
+
 def _leave(number: int, _frame: object) -> NoReturn:
     """End through the ``finally`` blocks of what is under way, which stop workers and servers."""
+    _told_to_end.append(number)
     raise SystemExit(128 + number)
+
+
+def leave_if_told() -> None:
+    """End if a signal said so and what was under way took no notice: Python drops what is raised within a finalizer."""
+    if _told_to_end:
+        raise SystemExit(128 + _told_to_end[0])
 
 
 class Commands(TyperGroup):
@@ -179,6 +189,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         speak(as_json=False, lang=None)
+        _told_to_end.clear()
         try:
             with on_signals(ENDINGS, _leave):
                 return super().invoke(ctx)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from cli.output import Output
+from cli.output import Output, leave_if_told
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -43,6 +43,7 @@ def follow(
     with _bars(output) as bars:
         shown = _Shown(bars, output)
         for state, progress in _looks(app, batch_id):
+            leave_if_told()
             if state in ends:
                 shown.close()
                 break
