@@ -30,10 +30,12 @@ def explain(
 
 
 def _lines(rows: list[dict[str, Any]], columns: list[str], out: Output) -> list[list[str]]:
+    from licensing.parsing import printable
+
     def shown(value: object) -> str:
         if isinstance(value, bool):
             return out.pick("yes", "sì") if value else out.pick("no, corrected", "no, corretto")
-        return "" if value is None else "".join(char if char.isprintable() else " " for char in str(value))
+        return "" if value is None else printable(str(value))
 
     return [[shown(one[column]) for column in columns] for one in rows]
 

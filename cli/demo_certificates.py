@@ -11,7 +11,7 @@ from cli.demo_desk import VENDOR, Desk, check
 DISTRIBUTOR = "DEMO-DIST"
 MOST = 5  # of a certificate
 A_FEW = 5  # bad rows of each sort
-_LICENSE, _NOTIFICATION = 2, 3  # where numbers stand in lists
+_NOTIFICATION, _LICENSE = 0, 3  # where they stand in the list of notifications
 
 
 def run(desk: Desk, sku: str, count: int) -> tuple[dict[str, dict[str, Any]], str]:
@@ -29,7 +29,7 @@ def run(desk: Desk, sku: str, count: int) -> tuple[dict[str, dict[str, Any]], st
     reports = {"serials.csv": _register(desk, serials)}
     licenses = _licenses(desk, count)
     notices = desk.send("release.csv", as_csv(("product", "release"), [(sku, "4.0")]), "notify-upgrades", VENDOR)
-    ids = {row[_NOTIFICATION]: row[0] for row in desk.listed(notices, "notifications")}
+    ids = {row[_LICENSE]: row[_NOTIFICATION] for row in desk.listed(notices, "notifications")}
     third = count // 3
     upgrades = [(ids[number], q) for number, q in zip(licenses[:third], quantities[:third], strict=True)]
     reports["upgrades.csv"] = _upgrade(desk, sku, upgrades)

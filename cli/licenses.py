@@ -97,8 +97,9 @@ def _print_chain(found: dict[str, Any], out: Output) -> None:
 
 def _shown(value: object) -> str:
     """A value without characters that would steer the terminal."""
-    text = f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else "" if value is None else str(value)
-    return "".join(char if char.isprintable() else " " for char in text)
+    from licensing.parsing import printable
+
+    return printable(f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else "" if value is None else str(value))
 
 
 _LISTED = (

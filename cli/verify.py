@@ -187,10 +187,12 @@ _TITLES = {
 
 def _shown(facts: dict[str, Any], name: str, out: Output) -> str:
     """A fact for a person, without characters that would steer the terminal."""
+    from licensing.parsing import printable
+
     unset = {"host": ("any", "qualsiasi"), "valid_until": ("perpetual", "perpetua")}
     value = facts.get(name)
     text = out.pick(*unset[name]) if value is None and name in unset else str(value)
-    return "".join(char if char.isprintable() else " " for char in text)
+    return printable(text)
 
 
 def _line(one: Checked, out: Output) -> str:

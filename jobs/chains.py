@@ -73,21 +73,22 @@ class Chains:
         divided = Divided(old, self._successor(row, old, cause, quantity, **changes))
         self._learn(Child(divided.new.number, old.number, cause, divided.new.host_id or "", quantity))
         if quantity < old.quantity:
-            divided.rest = self._successor(row, old, "split", old.quantity - quantity)
-            self._learn(Child(divided.rest.number, old.number, "split", old.host_id or "", divided.rest.quantity))
-            self.licenses[divided.rest.number] = replace(
-                old, number=divided.rest.number, quantity=divided.rest.quantity, root=old.root
-            )
+            divided.rest = self._keep(row, old, old.quantity - quantity)
         old.state = divided.state
         return divided
 
     def reduce(self, row: Asked, old: Held, quantity: int) -> Divided:
         """Replace a license, in memory, by one like it with less of it."""
-        divided = Divided(old, self._successor(row, old, "split", quantity))
-        self._learn(Child(divided.new.number, old.number, "split", old.host_id or "", quantity))
-        self.licenses[divided.new.number] = replace(old, number=divided.new.number, quantity=quantity, root=old.root)
-        old.state = "superseded"
+        divided = Divided(old, self._keep(row, old, quantity))
+        old.state = divided.state
         return divided
+
+    def _keep(self, row: Asked, old: Held, quantity: int) -> NewLicense:
+        """What is left of a license, as a license of its own that its number stands for from now on."""
+        rest = self._successor(row, old, "split", quantity)
+        self._learn(Child(rest.number, old.number, "split", old.host_id or "", quantity))
+        self.licenses[rest.number] = replace(old, number=rest.number, quantity=quantity, root=old.root)
+        return rest
 
     def _successor(self, row: Asked, old: Held, cause: str, quantity: int, **changes: object) -> NewLicense:
         number = next(self.fresh_numbers)

@@ -10,11 +10,9 @@ from sqlalchemy import Connection
 
 from config.wiring import App
 from exporters.listings import MEDIA_TYPE, Title, listing
-from jobs.kind import Kind
 from licensing.field_catalogue import FIELDS
 from licensing.fields import Language
 from models import licenses
-from models.accounts import Account
 from models.batches import Batch
 
 MOST_LICENSES = 50_000  # beyond, the batch's own files are the only ones
@@ -23,11 +21,6 @@ _TITLES: tuple[Title, ...] = (
     *(FIELDS[name].title for name in ("license", "product", "version", "quantity", "host_id", "expires")),
     {"en": "License key", "it": "Chiave di licenza"},
 )
-
-
-def owes_copies(kind: Kind, account: Account, count: int) -> bool:
-    """Whether customers get copies of their keys from a batch that issued so many."""
-    return kind.issues_licenses and account.type == "distributor" and count > 0
 
 
 def store(app: App, connection: Connection, batch: Batch, language: Language) -> int:

@@ -108,8 +108,9 @@ def finish(app: App, connection: Connection, chunk: Chunk) -> None:
         batch = batches.by_id(connection, chunk.batch_id)
         assert batch is not None
         place = results.Place(app, connection, batch, Path(folder), f"results/{batch.id}/{chunk.fence}")
-        files = results.store_all(place, lambda: table_pieces(app, connection, batch))
-        if KINDS[batch.kind].ends_licenses and WRITTEN & rows.outcome_counts(connection, batch.id).keys():
+        counts = rows.outcome_counts(connection, batch.id)
+        files = results.store_all(place, counts, lambda: table_pieces(app, connection, batch))
+        if KINDS[batch.kind].ends_licenses and WRITTEN & counts.keys():
             revocations.publish(app, connection)
         state: batches.State = "done" if batch.cancelled_at is None else "cancelled"
         batches.end(connection, batch.id, state, results={"files": files})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -33,6 +33,8 @@ class Pools:
         self.contracts: dict[str, Contract] = found
         self.products = products.by_sku(connection, list({sku for _, _, sku in named}))
         self.lines = contracts.lines_of(connection, list(found.values()))
+        self.rules = {line.id: _rules_of(line) for line in self.lines.values()}
+        self._work = work
         self._of_customer: dict[tuple[str, int], list[ContractLine]] = {}
         for line in self.lines.values():
             self._of_customer.setdefault((line.contract.customer_number, line.product_id), []).append(line)
@@ -51,22 +53,22 @@ class Pools:
         if not customer:
             return Decision("missing_value", "contract", field="contract")
         meant = [] if product is None else self._of_customer.get((customer, product.id), [])
-        meant = [one for one in meant if day is None or rules_of(one).starts <= day <= rules_of(one).ends]
+        if day is not None:
+            meant = [one for one in meant if (rules := self.rules[one.id]).starts <= day <= rules.ends]
         if len(meant) > 1:
             return Decision(
                 "several_contracts", ", ".join(sorted(one.contract.code for one in meant)), field="contract"
             )
         return meant[0] if meant else Decision("unknown_contract", field="customer_number")
 
+    def today(self, line: ContractLine) -> date:
+        """The day of the batch's confirmation in the contract's own time zone."""
+        return self._work.at.astimezone(ZoneInfo(line.contract.time_zone)).date()
 
-def rules_of(line: ContractLine) -> Line:
+
+def _rules_of(line: ContractLine) -> Line:
     """A line as the rules of contracts know it."""
-    return _rules(
-        tuple(line.terms.items()), tuple((since, *commit) for since, commit in sorted(line.commitments.items()))
+    terms = {name: value for name, value in line.terms.items() if name != "currency"}
+    return Line(
+        commitments=tuple(Commitment(since, *commit) for since, commit in sorted(line.commitments.items())), **terms
     )
-
-
-@lru_cache(1024)
-def _rules(terms: tuple[tuple[str, object], ...], commitments: tuple[tuple[object, ...], ...]) -> Line:
-    known = {name: value for name, value in terms if name != "currency"}
-    return Line(commitments=tuple(Commitment(*one) for one in commitments), **known)  # type: ignore[arg-type]

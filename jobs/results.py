@@ -23,6 +23,7 @@ from licensing.field_catalogue import FIELDS
 from licensing.fields import Language
 from licensing.outcomes import CODES, UNCHANGED, WRITTEN
 from models import accounts, licenses, rows
+from models.accounts import Account
 from models.batches import Batch
 from signing.license_files import license_file
 from signing.tokens import claims_of
@@ -88,13 +89,16 @@ class Place:
         return facts | {"file": file, "role": role, "rows": count, "how": how}
 
 
-def store_all(place: Place, pieces: Pieces) -> list[dict[str, Any]]:
-    """Make and store every file of a batch; what its results say of each. The manifest comes last."""
-    counts = rows.outcome_counts(place.connection, place.batch.id)
+def store_all(place: Place, counts: dict[str, int], pieces: Pieces) -> list[dict[str, Any]]:
+    """Make and store every file of a batch; what its results say of each. The manifest comes last.
+
+    ``counts``: how many rows got each code.
+    """
     files = [_result(place, pieces), *_rejected(place, counts), *_listing(place)]
     count = _license_count(place, counts)
     files += _licenses(place, count)
-    return [*files, _manifest(place, counts, files, _customers(place, count))]
+    account = accounts.by_id(place.connection, place.batch.account_id)
+    return [*files, _manifest(place, account, counts, files, _customers(place, account, count))]
 
 
 def _head(place: Place, outcome_titles: tuple[str, ...]) -> Head:
@@ -182,10 +186,9 @@ def _licenses(place: Place, count: int) -> list[dict[str, Any]]:
     return [place.store("licenses", ".zip", blocks, count, license_bundles.MEDIA_TYPE)]
 
 
-def _customers(place: Place, count: int) -> list[str]:
-    """Each customer's own keys, where the sender owes them; what the manifest says of it."""
-    kind, account = KINDS[place.batch.kind], accounts.by_id(place.connection, place.batch.account_id)
-    if not copies.owes_copies(kind, account, count):
+def _customers(place: Place, account: Account, count: int) -> list[str]:
+    """Each customer's own keys, which a distributor owes them; what the manifest says of it."""
+    if account.type != "distributor" or not count:
         return []
     if count > copies.MOST_LICENSES:
         return [_NO_COPIES[place.language].format(copies.MOST_LICENSES)]
@@ -200,9 +203,10 @@ def license_files(connection: Connection, batch_id: int) -> Iterator[tuple[str, 
         yield f"{license.customer_number}/{license.number}.lic", text.encode()
 
 
-def _manifest(place: Place, counts: dict[str, int], files: list[dict[str, Any]], notes: list[str]) -> dict[str, Any]:
+def _manifest(
+    place: Place, account: Account, counts: dict[str, int], files: list[dict[str, Any]], notes: list[str]
+) -> dict[str, Any]:
     batch = place.batch
-    account = accounts.by_id(place.connection, batch.account_id)
     content = manifests.manifest(
         batch=batch.id,
         kind=batch.kind,

@@ -106,6 +106,11 @@ def has_bad_character(text: str) -> bool:
     return _BAD.search(text) is not None
 
 
+def printable(text: str) -> str:
+    """A text of one line for a person: what would steer a terminal, add a line or stay unseen is a space."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
 def flag(text: str) -> bool | None:
     """Yes or no, in English or Italian; None when it is neither."""
     word = text.casefold()

@@ -107,12 +107,6 @@ def by_id(connection: Connection, account_id: int) -> Account:
     return Account(*row)
 
 
-def by_ids(connection: Connection, account_ids: Sequence[int]) -> dict[int, Account]:
-    """The accounts with these ids, by id."""
-    rows = fetch(connection, f"SELECT {_COLUMNS} FROM accounts WHERE id = ANY(%(ids)s)", {"ids": list(account_ids)})
-    return {account.id: account for account in (Account(*row) for row in rows)}
-
-
 def by_numbers(connection: Connection, numbers: Sequence[str], *, lock: bool) -> dict[str, Account]:
     """The accounts with these numbers, by number; locked in number order when ``lock``."""
     rows = fetch(

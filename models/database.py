@@ -127,6 +127,13 @@ def fetch(connection: Connection, query: str, parameters: dict[str, Any]) -> lis
     return cursor.fetchall()
 
 
+def records(
+    connection: Connection, query: str, names: Sequence[str], parameters: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """All rows of a query with names for their columns: for what people look at."""
+    return [dict(zip(names, row, strict=True)) for row in fetch(connection, query, parameters)]
+
+
 def stream(connection: Connection, query: str, parameters: dict[str, Any], at_once: int = 5000) -> Iterator[Any]:
     """The rows of a query as plain tuples, so many at a time, however many there are."""
     with raw(connection).cursor(name=f"stream_{next(_cursor_numbers)}") as cursor:

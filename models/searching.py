@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection
 
 from licensing.annotating import Note
-from models.database import fetch
+from models.database import records
 
 Operator = Literal["=", "<", ">", "<=", ">="]
 
@@ -62,7 +62,7 @@ def licenses(
         + (f" WHERE {' AND '.join(parts)}" if parts else "")
         + " ORDER BY l.issued_at DESC, l.number LIMIT %(limit)s"
     )
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in fetch(connection, query, values)]
+    return records(connection, query, tuple(_COLUMNS), values)
 
 
 def _comparison(condition: Condition, place: int) -> str:
@@ -90,48 +90,45 @@ def card(connection: Connection, number: str) -> dict[str, Any] | None:
         " l.ordinal, (SELECT code FROM vouchers v WHERE v.id = l.voucher_id),"
         f" (SELECT code FROM serials s WHERE s.id = l.serial_id){_FROM} WHERE l.number = %(number)s"
     )
-    rows = fetch(connection, query, {"number": number})
-    if not rows:
+    place = {"number": number}
+    found = records(connection, query, names, place)
+    if not found:
         return None
-    return dict(zip(names, rows[0], strict=True)) | {
-        "maintenance": _all(
+    return found[0] | {
+        "maintenance": records(
             connection,
             "SELECT starts, ends, level, support_contact FROM maintenance WHERE license_number = %(number)s",
             ("starts", "ends", "level", "support_contact"),
-            number,
+            place,
         ),
-        "shares": _all(
+        "shares": records(
             connection,
             "SELECT a.number, s.permission, s.since FROM shares s JOIN accounts a ON a.id = s.account_id"
             " WHERE s.license_number = %(number)s AND s.state = 'active' ORDER BY a.number",
             ("account", "permission", "since"),
-            number,
+            place,
         ),
-        "data": _all(
+        "data": records(
             connection,
             "SELECT name, value, type FROM user_fields WHERE license_number = %(number)s ORDER BY name",
             ("name", "value", "type"),
-            number,
+            place,
         ),
-        "notifications": _all(
+        "notifications": records(
             connection,
             "SELECT n.code, p.sku, r.version, n.remaining, n.state FROM notifications n"
             " JOIN releases r ON r.id = n.release_id JOIN products p ON p.id = r.product_id"
             " WHERE n.license_number = %(number)s ORDER BY n.id",
             ("notification", "product", "version", "left", "state"),
-            number,
+            place,
         ),
-        "chain": _all(
+        "chain": records(
             connection,
             "WITH root AS (SELECT coalesce(root_number, number) AS number FROM licenses WHERE number = %(number)s)"
             " SELECT l.number, l.parent_number, l.cause, p.sku, l.version, l.quantity, l.host_id, l.state FROM root"
             " JOIN licenses l ON l.number = root.number OR l.root_number = root.number"
             " JOIN products p ON p.id = l.product_id ORDER BY l.issued_at, l.ordinal, l.cause NULLS FIRST, l.number",
             ("number", "parent", "cause", "product", "version", "quantity", "host", "state"),
-            number,
+            place,
         ),
     }
-
-
-def _all(connection: Connection, query: str, names: Sequence[str], number: str) -> list[dict[str, Any]]:
-    return [dict(zip(names, row, strict=True)) for row in fetch(connection, query, {"number": number})]

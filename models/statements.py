@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.database import fetch, metadata, run, stream
+from models.database import fetch, metadata, records, run, stream
 
 statements = Table(
     "statements",
@@ -194,34 +194,35 @@ def card(connection: Connection, number: int) -> dict[str, Any] | None:
     Reports that were corrected are there too; ``counts`` tells those that hold.
     """
     names = ("statement", "contract", "customer", "product", "metric", "policy", "currency", "state", "starts", "ends")
-    found = fetch(
+    found = records(
         connection,
         "SELECT s.id, k.code, c.number, p.sku, n.metric, n.policy, n.currency, s.state, s.period_starts, s.period_ends,"
         f" s.until, s.causes, s.batch_id, s.ordinal, s.line_id, {_FIGURES} FROM statements s"
         " JOIN contract_lines n ON n.id = s.line_id JOIN contracts k ON k.id = n.contract_id"
         " JOIN accounts c ON c.id = k.customer_id JOIN products p ON p.id = n.product_id WHERE s.id = %(id)s",
+        (*names, "until", "causes", "batch", "row", "line", *Figures._fields),
         {"id": number},
     )
     if not found:
         return None
-    facts = dict(zip((*names, "until", "causes", "batch", "row", "line", *Figures._fields), found[0], strict=True))
+    facts = found[0]
     place = {"line": facts.pop("line"), "starts": facts["starts"], "until": facts["until"]}
     return facts | {
-        "commitments": _rows(
+        "commitments": records(
             connection,
             "SELECT since, quantity, price, batch_id, ordinal FROM commitments WHERE line_id = %(line)s"
             " AND since <= %(until)s ORDER BY since",
             ("since", "quantity", "price", "batch", "row"),
             place,
         ),
-        "drawn_by": _rows(
+        "drawn_by": records(
             connection,
             "SELECT day, quantity, license_number, reference, cost_center, batch_id, ordinal FROM draw_downs"
             " WHERE line_id = %(line)s AND day <= %(until)s ORDER BY day, id",
             ("day", "quantity", "license", "reference", "cost_center", "batch", "row"),
             place,
         ),
-        "reports": _rows(
+        "reports": records(
             connection,
             "SELECT day, host_id, quantity, is_current, batch_id, ordinal FROM usage_reports WHERE line_id = %(line)s"
             " AND day <= %(until)s AND day >= coalesce((SELECT max(day) FROM usage_reports WHERE line_id = %(line)s"
@@ -230,7 +231,3 @@ def card(connection: Connection, number: int) -> dict[str, Any] | None:
             place,
         ),
     }
-
-
-def _rows(connection: Connection, query: str, names: Sequence[str], values: dict[str, Any]) -> list[dict[str, Any]]:
-    return [dict(zip(names, row, strict=True)) for row in fetch(connection, query, values)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from textwrap import wrap
 
+from licensing.parsing import printable
 from licensing.terms import last_day_of
 from signing.tokens import LicenseClaims
 
@@ -22,7 +23,7 @@ class NotALicenseFile(ValueError):
 
 def _one_line(value: str) -> str:
     """A value with every line break, control and invisible character made a space, so that it cannot add lines."""
-    return "".join(char if char.isprintable() else " " for char in value).strip()
+    return printable(value).strip()
 
 
 def shown_last_day(expires_at: int) -> str:

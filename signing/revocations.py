@@ -13,6 +13,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, NamedTuple
 
 from licensing.fields import Language
+from licensing.parsing import printable
 from signing.jws import BadToken, signed_claims
 from signing.key_sets import KeySet
 from signing.tokens import Signer
@@ -51,7 +52,7 @@ class BadRevocationList(Exception):
 
     def __init__(self, code: str, detail: object = "") -> None:
         self.code = "bad_revocation_list"
-        shown = "".join(char if char.isprintable() else " " for char in f"{detail}"[:80])
+        shown = printable(f"{detail}"[:80])
         self.en, self.it = (sentence.replace("{detail}", shown) for sentence in _SENTENCES[code])
         super().__init__(self.en)
 

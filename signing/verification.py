@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from licensing.fields import Language
+from licensing.parsing import printable
 from signing.jws import BadToken, signed_claims
 from signing.key_sets import KeySet
 from signing.license_files import BEGIN, NotALicenseFile, read_license_file, shown_last_day
@@ -82,7 +83,7 @@ class _Refused(Exception):
     """Carries a verdict out of the checks; never leaves this file."""
 
     def __init__(self, code: str, detail: object = "") -> None:
-        self.verdict = Verdict(code, "".join(c if c.isprintable() else " " for c in f"{detail}"[:80]))
+        self.verdict = Verdict(code, printable(f"{detail}"[:80]))
 
 
 def verify(license_text: str, keys: KeySet, *, now: float, ended: RevocationList | None = None) -> Verdict:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -16,14 +14,14 @@ from jobs import numbers
 from jobs.chains import Chains, Divided
 from jobs.issuing import NewLicense, issue
 from jobs.kind import Asked, Issued, Kind, Values, Work
-from jobs.pools import Pools, rules_of
+from jobs.pools import Pools
 from licensing import codes, drawing
 from licensing.decisions import Decision
 from licensing.drawing import Earlier
 from licensing.field_catalogue import FIELDS
 from licensing.holding import refusal, unknown
-from models import accounts, contracts, licenses, products
-from models.contracts import Contract, ContractLine
+from models import contracts, licenses, products
+from models.contracts import ContractLine
 from models.database import copy_line
 from models.licenses import Held, Shown
 
@@ -56,7 +54,6 @@ class Draws:
         if before is not None:
             self.drawn |= before.drawn
             self.earlier |= before.earlier
-        self.customers = accounts.by_ids(connection, list({one.customer_id for one in self.pools.contracts.values()}))
         self.fresh_numbers = iter(numbers.license_numbers(len(rows)))
 
     def _references(self, connection: Connection, rows: Sequence[Values]) -> dict[tuple[int, str], Earlier]:
@@ -71,25 +68,24 @@ class Draws:
         line = self.pools.find(contract_code, None, sku)
         if isinstance(line, Decision):
             return line
-        contract, product = line.contract, self.pools.products[sku.upper()]
+        product = self.pools.products[sku.upper()]
         if quantity == 0:
             return Decision("nothing_to_draw", field="quantity")
         earlier = self.earlier.get((line.id, reference or ""))
         if quantity < 0:
             return self._give_back(row, line, earlier)
         request = drawing.Request(quantity, host_id or "", reference or "")
-        offer = drawing.Offer(rules_of(line), self.drawn.get(line.id, 0), product.sku, product.host_bound)
-        decision = drawing.decide_draw_down(request, offer, earlier, today=self._today(contract))
+        offer = drawing.Offer(self.pools.rules[line.id], self.drawn.get(line.id, 0), product.sku, product.host_bound)
+        decision = drawing.decide_draw_down(request, offer, earlier, today=self.pools.today(line))
         if decision.code not in ("issued", "issued_beyond_commitment"):
             return decision
         number = next(self.fresh_numbers)
         self._remember(line, reference, quantity, number, request.host_id)
-        customer = self.customers[contract.customer_id]
         new = NewLicense(
             row.ordinal,
             number,
-            customer.id,
-            customer.number,
+            line.contract.customer_id,
+            line.contract.customer_number,
             product.id,
             product.sku,
             product.version or products.FIRST_VERSION,
@@ -129,9 +125,6 @@ class Draws:
         if reference:
             self.earlier[line.id, reference] = Earlier(quantity, number, host_id)
 
-    def _today(self, contract: Contract) -> date:
-        return self.work.at.astimezone(ZoneInfo(contract.time_zone)).date()
-
     def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:
         """Sign and write what is drawn, end what is given back, and write both down."""
         effective = [row for row in asked if row.decision.effect]
@@ -150,7 +143,7 @@ class Draws:
     def _movement(self, row: Asked) -> str:
         line, what = row.decision.effect
         number = what.old.number if isinstance(what, Divided) else what.number
-        day, (quantity, cost_center, reference) = self._today(line.contract), (row.values[2], *row.values[4:6])
+        day, (quantity, cost_center, reference) = self.pools.today(line), (row.values[2], *row.values[4:6])
         return copy_line(line.id, day, quantity, number, reference, cost_center, self.work.batch.id, row.ordinal)
 
 

@@ -9,14 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from config.wiring import App
 from exporters.listings import Title, listing
 from jobs.kind import Asked, Issued, Kind, Listing, Values, Work
-from jobs.pools import Pools, rules_of
+from jobs.pools import Pools
 from licensing import contracts as rules
 from licensing.contracts import Period
 from licensing.decisions import Decision
@@ -64,10 +63,9 @@ class Reconciliation:
         line = self.pools.find(contract_code, None, sku)
         if isinstance(line, Decision):
             return line
-        today = self.work.at.astimezone(ZoneInfo(line.contract.time_zone)).date()
-        if until >= today:
+        if until >= self.pools.today(line):
             return Decision("date_in_future", until.isoformat(), field="date")
-        terms = rules_of(line)
+        terms = self.pools.rules[line.id]
         if until < terms.starts and (early := not_in_term(terms, until)):
             return early
         told: Counter[Standing] = Counter()
@@ -98,7 +96,7 @@ class Reconciliation:
         return state
 
     def _figures(self, line: ContractLine, period: Period, last: date) -> Figures:
-        terms, movements = rules_of(line), self.movements.get(line.id, [])
+        terms, movements = self.pools.rules[line.id], self.movements.get(line.id, [])
         if terms.report_days is None:
             spans = list(rules.drawn(movements, terms.starts, last))
         else:

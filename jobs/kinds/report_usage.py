@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from jobs.kind import Asked, Issued, Kind, Values, Work
-from jobs.pools import Pools, rules_of
+from jobs.pools import Pools
 from licensing import reporting
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
@@ -56,9 +55,10 @@ class Reports:
         if isinstance(line, Decision):
             return line
         known, host = self.known[line.id, day], host_id or reporting.TOTAL
-        today = self.work.at.astimezone(ZoneInfo(line.contract.time_zone)).date()
         counted = {name: report.quantity for name, report in known.items()}
-        decision = reporting.decide_report(rules_of(line), day, host, quantity, counted, today=today)
+        decision = reporting.decide_report(
+            self.pools.rules[line.id], day, host, quantity, counted, today=self.pools.today(line)
+        )
         if decision.code not in ("reported", "corrected"):
             return decision
         if decision.code == "corrected" and known[host].id:

@@ -45,7 +45,7 @@ class Changes:
     void: list[int] = field(default_factory=list)
     orders: list[int] = field(default_factory=list)
     given_back: dict[int, int] = field(default_factory=dict)  # quantity by serial id
-    returned: dict[str, int] = field(default_factory=dict)  # licenses of contracts, with ordinals
+    returned: dict[str, Place] = field(default_factory=dict)  # licenses of contracts, by number
     void_serials: list[Serial] = field(default_factory=list)
     notifications: dict[int, int] = field(default_factory=dict)  # quantity by id
     notices: list[Place] = field(default_factory=list)
@@ -133,9 +133,6 @@ class Reversals:
         if self.batch_id not in (None, one.batch_id):  # rows of several would meet in what they did
             return Decision("another_batch", str(self.batch_id), field="batch")
         decision = self._UNDO[effect](self, one)
-        made = self.made.get(one.license_number or "")
-        if effect == "license" and decision.code == "reverted" and made is not None and made.contract_line_id:
-            self.changes.returned[made.number] = row.ordinal
         if decision.code in ("reverted", "reverted_in_part"):
             one.is_reverted, self.batch_id = True, one.batch_id
             self.changes.places[place] = row.ordinal
@@ -153,6 +150,8 @@ class Reversals:
             self.changes.vouchers.append(license.voucher_id)
         if license.serial_id is not None:
             self._give_back(license.serial_id, license.quantity)
+        if license.contract_line_id is not None:
+            self.changes.returned[license.number] = one.place
         return decision
 
     def _withdraw(self, license: Made) -> None:
@@ -281,7 +280,8 @@ class Reversals:
             return {}
         reason = f"reverted by batch {work.batch.id}"
         reversals.record(connection, changes.places, work.batch.id, work.at)
-        contracts.give_back(connection, changes.returned, work.at, work.batch.id)
+        returned = {number: changes.places[place] for number, place in changes.returned.items()}
+        contracts.give_back(connection, returned, work.at, work.batch.id)
         reversals.write_licenses(connection, list(changes.licenses.values()), work.at, reason)
         reversals.return_notifications(connection, _outermost(changes.parents))
         reversals.free_vouchers(connection, changes.vouchers)
