@@ -42,7 +42,8 @@ class Asked:
 class Work:
     """What the rows of a batch are decided with. ``signer`` None means a preview: facts are not locked.
 
-    ``today`` is the day (UTC) of ``at``, the batch's confirmation, for all its rows alike.
+    ``today`` is the day (UTC) of ``at``, the batch's confirmation, for all its rows alike. ``kinds``: every kind by its
+    name, for one whose rows are about batches of others.
     """
 
     batch: Batch
@@ -51,6 +52,7 @@ class Work:
     at: datetime
     today: date
     signer: Signer | None
+    kinds: Mapping[str, Kind]
 
     @property
     def is_preview(self) -> bool:

@@ -46,7 +46,7 @@ def _desk(app: App, connection: Connection, chunk: Chunk, *, preview: bool) -> D
     kind = KINDS[batch.kind]
     at = batch.confirmed_at or batch.created_at
     signer = None if preview else keys.load_signer(app.engine, app.kek, app.settings.issuer)
-    work = Work(batch, account, app.engine, at, at.astimezone(UTC).date(), signer)
+    work = Work(batch, account, app.engine, at, at.astimezone(UTC).date(), signer, KINDS)
     return Desk(app, chunk, batch, kind, work, row_reader(kind, batch, account))
 
 

@@ -104,18 +104,13 @@ class Reversals:
         return list({codes.match_key(str(said[column])) for said in self.said.values() if said.get(column)})
 
     def _reader(self, batch_id: int) -> tuple[Kind, RowReader]:
-        from jobs.kinds.registry import KINDS
-
         batch = batches.by_id(self.connection, batch_id)
         assert batch is not None
-        kind = KINDS[batch.kind]
+        kind = self.work.kinds[batch.kind]
         return kind, row_reader(kind, batch, accounts.by_id(self.connection, batch.account_id))
 
-    @staticmethod
-    def _effect(one: Done) -> Effect | None:
-        from jobs.kinds.registry import KINDS
-
-        return KINDS[one.kind].takes_back.get(one.code)
+    def _effect(self, one: Done) -> Effect | None:
+        return self.work.kinds[one.kind].takes_back.get(one.code)
 
     def decide(self, row: Asked) -> Decision:
         """Whether what the row did is taken back, or was before, or why it stays."""
