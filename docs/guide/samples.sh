@@ -11,7 +11,7 @@ chmod 755 "$folder"
 export KEYMILL_HOME=$folder/home
 "$keymill" up --workers 2 >"$folder/up.log" 2>&1 &
 up=$!
-trap 'kill -INT $up 2>/dev/null; wait $up 2>/dev/null || true; echo "Everything is in $folder"' EXIT
+trap 'kill -TERM $up 2>/dev/null; wait $up 2>/dev/null || true; echo "Everything is in $folder"' EXIT
 until grep -q 'Keymill' "$folder/up.log"; do
   kill -0 $up 2>/dev/null || { cat "$folder/up.log" >&2; exit 1; }
   sleep 0.2
