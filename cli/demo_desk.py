@@ -71,12 +71,14 @@ class Desk:
         return Counter(verify(key, public_keys, now=time.time(), ended=ended).code for key in found)
 
     def revocation_list(self) -> RevocationList:
-        """The signed revocation list as the object store has it, kept beside the results."""
+        """The signed revocation list as it is now, kept beside the results."""
         from jobs import keys, revocations
+        from models.database import transaction
         from signing.key_sets import parse_key_set
         from signing.revocations import read_list
 
-        text = b"".join(self.app.store.get(revocations.NAME)).decode()
+        with transaction(self.app.engine) as connection:
+            text = revocations.publish(self.app, connection).token.decode()
         (self.folder / "results" / "revocations.jwt").write_text(text)
         return read_list(text, parse_key_set(keys.public_key_set(self.app.engine)))
 

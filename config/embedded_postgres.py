@@ -33,7 +33,6 @@ _OPTIONS = {
     "shared_buffers": "256MB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "on",
     "wal_buffers": "16MB",
     "synchronous_commit": "on",
     "fsync": "on",

@@ -60,8 +60,10 @@ class Chains:
     def now(self, key: str) -> tuple[Held | None, list[Child]]:
         """What is left of the license with a key, and all that was made of the rest of it, oldest first."""
         number = self.named.get(key)
-        if number is None:
-            return None, []
+        return (None, []) if number is None else self.left_of(number)
+
+    def left_of(self, number: str) -> tuple[Held, list[Child]]:
+        """The same of a license that is here, by its number."""
         made = list(self.children.get(number, ()))
         while number in self.rest:
             number = self.rest[number]
@@ -92,28 +94,13 @@ class Chains:
 
     def _successor(self, row: Asked, old: Held, cause: str, quantity: int, **changes: object) -> NewLicense:
         number = next(self.fresh_numbers)
-        same = {
-            "customer_id": old.customer_id,
-            "customer_number": old.customer_number,
-            "product_id": old.product_id,
-            "sku": old.sku,
-            "version": old.version,
-            "host_id": old.host_id,
-            "reference": None,
-            "valid_until": old.valid_until,
-            "maintenance": self.maintenance.get(old.number),
-            "serial_id": old.serial_id,
-            "contract_line_id": old.contract_line_id,
-        }
         new = NewLicense(
-            row.ordinal,
-            number,
-            quantity=quantity,
-            cause=cause,
-            parent=old.number,
-            root=old.root,
-            **(same | changes),  # type: ignore[arg-type]
-        )
+            row.ordinal, number, old.customer_id, old.customer_number, old.product_id, old.sku, old.version, quantity,
+            old.host_id, None, old.valid_until, self.maintenance.get(old.number), old.serial_id, None,
+            old.contract_line_id, cause, old.number, old.root,
+        )  # fmt: skip
+        for name, value in changes.items():
+            setattr(new, name, value)
         if new.maintenance:
             self.maintenance[number] = new.maintenance
         return new

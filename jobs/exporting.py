@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from config.wiring import App
 from exporters.pieces import Line, Piece, PieceFacts, PieceFormat
 from exporters.results import format_for
-from jobs import lines, results, revocations, workbooks
+from jobs import broker, lines, results, workbooks
 from jobs.deciding import Answer
 from jobs.kind import Issued
 from jobs.kinds.registry import KINDS
@@ -110,12 +110,15 @@ def finish(app: App, connection: Connection, chunk: Chunk) -> None:
         place = results.Place(app, connection, batch, Path(folder), f"results/{batch.id}/{chunk.fence}")
         counts = rows.outcome_counts(connection, batch.id)
         files = results.store_all(place, counts, lambda: table_pieces(app, connection, batch))
-        if KINDS[batch.kind].ends_licenses and WRITTEN & counts.keys():
-            revocations.publish(app, connection)
+        ended_some = KINDS[batch.kind].ends_licenses and WRITTEN & counts.keys()
+        if ended_some:
+            chunks.plan(connection, batch.id, "publish", [(None, 1, 1)])
         state: batches.State = "done" if batch.cancelled_at is None else "cancelled"
         batches.end(connection, batch.id, state, results={"files": files})
         leases.finish(connection, chunk, {})
         audit.record(connection, "keymill", f"batch.{state}", f"batch {batch.id}")
+    if ended_some:
+        broker.wake(app.settings.redis_url, batch.id, 1)
     _forget(app, batch, place.name)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from jobs.kind import Issued, Work
 from licensing import terms
 from models import licenses, maintenance
-from models.database import copy_line
+from models.database import NULL, copy_line, copy_text
 from models.licenses import Shown
 from models.maintenance import Maintenance
 from signing.tokens import LicenseClaims
@@ -41,6 +41,19 @@ class NewLicense:
     root: str | None = None
 
 
+def _line(one: NewLicense, key: str, same: tuple[str, str, str]) -> str:
+    """COPY line of a license, written out: ``copy_line`` would take three times as long. ``same``: what all share."""
+    account, at, batch = same
+    host = NULL if one.host_id is None else copy_text(one.host_id)
+    reference = NULL if one.reference is None else copy_text(one.reference)
+    return (
+        f"{one.number}\t{key}{account}{one.customer_id}\t{one.product_id}\t{copy_text(one.version)}\t{host}\t{reference}"
+        f"{at}{one.valid_until or NULL}{batch}{one.ordinal}\t{one.quantity}\t{one.serial_id or NULL}"
+        f"\t{one.notification_id or NULL}\t{one.contract_line_id or NULL}\t{one.cause or NULL}\t{one.parent or NULL}"
+        f"\t{one.root or NULL}\n"
+    )
+
+
 def issue(connection: Connection, work: Work, new: Sequence[NewLicense]) -> Issued:
     """Sign and write licenses; says how they look, by number."""
     assert work.signer is not None
@@ -59,15 +72,8 @@ def issue(connection: Connection, work: Work, new: Sequence[NewLicense]) -> Issu
         )
         for one in new
     )
-    account, at, batch = work.account.id, work.at.isoformat(), work.batch.id
-    lines = [
-            copy_line(
-                one.number, key, account, one.customer_id, one.product_id, one.version, one.host_id, one.reference, at,
-                one.valid_until, None, batch, one.ordinal, one.quantity, one.serial_id,
-                one.notification_id, one.contract_line_id, one.cause, one.parent, one.root,
-            )
-            for one, key in zip(new, keys, strict=True)
-        ]  # fmt: skip
+    same = f"\t{work.account.id}\t", f"\t{work.at.isoformat()}\t", f"\t\\N\t{work.batch.id}\t"
+    lines = [_line(one, key, same) for one, key in zip(new, keys, strict=True)]
     licenses.add_chained(connection, ["".join(lines)])
     maintained = [copy_line(one.number, *one.maintenance) for one in new if one.maintenance]
     if maintained:

@@ -2,6 +2,7 @@
 
     received -> read -> preview -> (confirm) -> run -> contested -> render -> finish
     stopped or cancelled: what is at work ends      -> closing   -> render -> finish
+    ended, and licenses with it:                                              publish
 
 A stage is cut into chunks; workers lease them in any order (``jobs/working.py``). When the last chunk of a stage is
 done, :func:`advance` plans the next one. It may be called at any time, by anyone, any number of times.
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import Connection
 
 from config.wiring import App
-from jobs import broker, exporting, reading, running
+from jobs import broker, exporting, reading, revocations, running
 from jobs.kinds.registry import KINDS
 from models import audit, batches, chunks, rows
 from models.batches import Batch
@@ -29,6 +30,7 @@ STAGES: dict[Stage, Callable[[App, Connection, Chunk], None]] = {
     "closing": running.close,
     "render": exporting.render,
     "finish": exporting.finish,
+    "publish": revocations.follow,
 }
 
 Slices = Iterable[tuple[int | None, int, int]]  # lane (None: all), first ordinal, last ordinal

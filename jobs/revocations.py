@@ -1,4 +1,4 @@
-"""The revocation list in the object store: written anew whenever a batch ended licenses."""
+"""The revocation list in the object store: written anew after each batch that ended licenses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 
 from config.wiring import App
 from jobs import keys
+from models import chunks, leases
 from models import revocations as ended_licenses
+from models.chunks import Chunk
 from signing import revocations
 from storage.objects import BLOCK
 
@@ -45,3 +47,15 @@ def publish(app: App, connection: Connection) -> Published:
     blocks = (bytes(token[start : start + BLOCK]) for start in range(0, len(token), BLOCK))
     stored = app.store.put(NAME, blocks, media_type=MEDIA_TYPE)
     return Published(token, stored.sha256, counts)
+
+
+def follow(app: App, connection: Connection, chunk: Chunk) -> None:
+    """Publish the list after a batch has ended, which need not wait for it: millions of licenses may be on the list.
+
+    Where another batch has ended meanwhile, its turn does for both.
+    """
+    with connection.begin():
+        leases.still_held(connection, chunk)
+        if chunks.newest_waiting(connection, "publish") < chunk.id:
+            publish(app, connection)
+        leases.finish(connection, chunk, {})

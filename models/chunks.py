@@ -31,7 +31,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from models.database import fetch, metadata, run
 
-Stage = Literal["read", "preview", "run", "contested", "closing", "render", "finish"]
+Stage = Literal["read", "preview", "run", "contested", "closing", "render", "finish", "publish"]
 
 fence = DatabaseSequence("chunk_fence", metadata=metadata)
 
@@ -59,7 +59,9 @@ chunks = Table(
     Column("reason", Text),
     UniqueConstraint("batch_id", "stage", "number"),
     CheckConstraint("state IN ('waiting', 'leased', 'done', 'parked', 'dropped')", name="state"),
-    CheckConstraint("stage IN ('read', 'preview', 'run', 'contested', 'closing', 'render', 'finish')", name="stage"),
+    CheckConstraint(
+        "stage IN ('read', 'preview', 'run', 'contested', 'closing', 'render', 'finish', 'publish')", name="stage"
+    ),
 )
 Index("ix_chunks_open", chunks.c.batch_id, postgresql_where=text("state IN ('waiting', 'leased')"))
 
@@ -139,6 +141,12 @@ def waiting(connection: Connection, attempts: int) -> int:
             {"attempts": attempts},
         )[0][0]
     )
+
+
+def newest_waiting(connection: Connection, stage: Stage) -> int:
+    """The id of the newest chunk of a stage that nobody has begun, of any batch; 0 if there is none."""
+    query = "SELECT coalesce(max(id), 0) FROM chunks WHERE stage = %(stage)s AND state = 'waiting'"
+    return int(fetch(connection, query, {"stage": stage})[0][0])
 
 
 def stages(connection: Connection, batch_id: int) -> set[Stage]:

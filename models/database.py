@@ -21,6 +21,7 @@ metadata = MetaData(
     }
 )
 
+NULL = "\\N"  # as COPY's text format writes it
 IDLE_SECONDS = 10  # that a transaction may stand still
 _cursor_numbers = itertools.count(1)
 ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -86,7 +87,7 @@ def copy_text(value: str) -> str:
 
 def copy_line(*values: object) -> str:
     """A line of COPY's text format; None is NULL, everything else its ``str``."""
-    return "\t".join(["\\N" if value is None else copy_text(str(value)) for value in values]) + "\n"
+    return "\t".join([NULL if value is None else copy_text(str(value)) for value in values]) + "\n"
 
 
 def copy_in(connection: Connection, table: str, columns: str, blocks: Iterable[str | bytes]) -> None:

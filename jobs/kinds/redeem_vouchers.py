@@ -14,7 +14,7 @@ from licensing import codes, redeeming, terms
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
 from models import licenses, products, vouchers
-from models.database import copy_text
+from models.database import NULL, copy_text
 from models.licenses import Shown
 from signing.tokens import LicenseClaims
 
@@ -26,7 +26,6 @@ COLUMNS = (
     FIELDS["host_id"],
     FIELDS["reference"],
 )
-NULL = "\\N"
 
 Found = dict[tuple[str, str], tuple[int, str]]  # customers by company key and country: id and number
 

@@ -34,11 +34,10 @@ class Upgrades:
         self, connection: Connection, work: Work, rows: Sequence[Values], before: Upgrades | None = None
     ) -> None:
         self.work = work
+        self.keys = {row[0]: codes.match_key(row[0]) for row in rows if row[0]}
         by_license = {codes.grouped(codes.match_key(row[1])) for row in rows if row[1] and not row[0]}
         self.sent = notifications.keys_of_licenses(connection, list(by_license)) if by_license else {}
-        keys = {codes.match_key(row[0]) for row in rows if row[0]} | {
-            key for sent in self.sent.values() for key in sent
-        }
+        keys = {*self.keys.values(), *(key for sent in self.sent.values() for key in sent)}
         meant = notifications.licenses_of(connection, list(keys))
         self.chains: Chains = self._chains(connection, rows, meant, before)
         # Chains are locked first, by every kind; a notification may have followed its license meanwhile.
@@ -49,10 +48,11 @@ class Upgrades:
         if now != meant:
             self.chains = self._chains(connection, rows, now, before)
         known = self.chains.licenses.values()
-        self.targets = products.reachable(connection, list({(one.product_id, one.version) for one in known}))
+        targets = products.reachable(connection, list({(one.product_id, one.version) for one in known}))
+        self.product_ids = {one.sku: one.product_id for found in targets.values() for one in found}
         self.reachable = {
             source: [upgrading.Release(one.sku, one.version, one.release_date, one.host_bound) for one in found]
-            for source, found in self.targets.items()
+            for source, found in targets.items()
         }
         used = [one.id for one in self.notifications.values() if one.remaining < one.quantity]
         self.earlier: dict[int, list[Earlier]] = {
@@ -72,7 +72,7 @@ class Upgrades:
     def _key(self, row: Values) -> str:
         """The notification that a row means: the one it names, or the only one of the license that it names."""
         if row[0]:
-            return codes.match_key(row[0])
+            return self.keys[row[0]]
         sent = self.sent.get(codes.grouped(codes.match_key(row[1])), []) if row[1] else []
         return sent[0] if len(sent) == 1 else ""
 
@@ -87,8 +87,8 @@ class Upgrades:
         request = upgrading.Request(key, sku.upper(), quantity, host_id or "", reference or "")
         notification = self.notifications.get(key)
         license = None
-        if notification is not None:
-            license, _ = self.chains.now(codes.match_key(notification.license_number))
+        if notification is not None and notification.license_number in self.chains.licenses:
+            license, _ = self.chains.left_of(notification.license_number)
         if notification is None or license is None:
             decision = upgrading.decide_upgrade(request, None, ())
             return decision if code else decision._replace(field="license")
@@ -115,8 +115,6 @@ class Upgrades:
 
     def _divide(self, row: Asked, notification: Notification, license: Held, release: upgrading.Release) -> Decision:
         quantity, support_contact, host_id, reference = row.values[3:]
-        targets = self.targets[license.product_id, license.version]
-        product_id = next(one.product_id for one in targets if (one.sku, one.version) == release[:2])
         maintenance = self.chains.maintenance.get(license.number)
         if maintenance and support_contact:
             maintenance = maintenance._replace(support_contact=support_contact)
@@ -125,7 +123,7 @@ class Upgrades:
             license,
             "upgrade",
             quantity,
-            product_id=product_id,
+            product_id=self.product_ids[release.sku],
             sku=release.sku,
             version=release.version,
             host_id=host_id or license.host_id,

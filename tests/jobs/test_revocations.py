@@ -6,9 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
+from sqlalchemy import Connection
+
 from config.wiring import App
 from jobs import keys, revocations
-from models.database import run, transaction
+from models.database import fetch, run, transaction
 from signing.key_sets import parse_key_set
 from signing.revocations import RevocationList, read_list
 from storage.objects import StoreUnavailable
@@ -80,7 +83,7 @@ def test_one_list_is_made_at_a_time(app: App) -> None:
 
 
 def test_a_store_that_is_away_is_waited_for(app: App, submit: Submit, drive: Callable[[], None]) -> None:
-    """The batch does not end without its list: it ends with it once the store is back."""
+    """The batch ends without its list, and the list follows once the store is back."""
     account(app, "MINE", "customer")
     product(app, "APP")
     (number,) = licensed(app, submit, "MINE", "CERT-001;APP;;1;")
@@ -96,8 +99,34 @@ def test_a_store_that_is_away_is_waited_for(app: App, submit: Submit, drive: Cal
     app.store.put = away  # type: ignore[method-assign, assignment]
     batch = submit(f"License;Reason\n{number};Lost\n", "revoke-licenses", "VENDOR")
     assert refused
+    assert state(app, batch) == "done"
     limit = time.monotonic() + 30
-    while state(app, batch) != "done":  # it is tried again after a while
+    while not app.store.exists(revocations.NAME):  # it is tried again after a while
         assert time.monotonic() < limit
         drive()
     assert names(app)["revoked"] == {number}
+
+
+def test_the_last_of_several_batches_publishes_for_all(
+    app: App, submit: Submit, drive: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches that ended while a list waits to be made get one list together."""
+    account(app, "MINE", "customer")
+    product(app, "APP")
+    numbers = licensed(app, submit, "MINE", "CERT-001;APP;;1;", "CERT-002;APP;;1;")
+    told: list[dict[str, set[str]]] = []
+    publish = revocations.publish
+
+    def counted(app: App, connection: Connection) -> revocations.Published:
+        published = publish(app, connection)
+        told.append(names(app))
+        return published
+
+    monkeypatch.setattr(revocations, "publish", counted)
+    for number in numbers:  # both end before one of their lists is begun
+        submit(f"License;Reason\n{number};Lost\n", "revoke-licenses", "VENDOR", work=False)
+    drive()
+    assert told[-1]["revoked"] == set(numbers)
+    with app.engine.connect() as connection:
+        turns = fetch(connection, "SELECT id FROM chunks WHERE stage = 'publish' ORDER BY id", {})
+    assert len(turns) == 2
