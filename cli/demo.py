@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import demo_certificates, reports, serving
+from cli import demo_certificates, demo_contracts, reports, serving
 from cli.demo_certificates import DISTRIBUTOR
 from cli.demo_desk import VENDOR, Desk, check, failed
 from cli.output import Json, Lang, Output, Refused, speak
@@ -66,8 +66,10 @@ def _run(desk: Desk, rows: int) -> dict[str, Any]:
     _load(desk)
     files = _vouchers(desk, rows)
     ordered, customer = demo_certificates.run(desk, SKU, max(20, rows // 10))
-    files |= ordered
+    contracted, night = demo_contracts.run(desk, SKU)
+    files |= ordered | contracted
     results = [desk.fetch(report) for report in files.values()]
+    desk.fetch(night)
     ended = desk.revocation_list()
     verified = desk.verify(results, ended)
     issued = sum(report["outcomes"]["issued"] for report in files.values())
@@ -79,6 +81,7 @@ def _run(desk: Desk, rows: int) -> dict[str, Any]:
         "files": {name: report["codes"] for name, report in files.items()},
         "verified": dict(verified),
         "customer": customer,
+        "statements": night["batch"],
     }
 
 
@@ -161,14 +164,14 @@ def _tell_the_end(folder: Path, told: dict[str, Any], seconds: float, output: Ou
 
 
 def _summary(files: dict[str, dict[str, int]], output: Output) -> None:
-    """How many rows of each file got which answer: a table for the vouchers and one for the certificates."""
+    """How many rows of each file got which answer: a table each for vouchers, certificates and contracts."""
     if output.as_json:
         return
     from rich.console import Console
 
     names = list(files)
     Console().print()
-    for some in (names[:2], names[2:]):
+    for some in (names[:2], names[2:5], names[5:]):
         Console().print(_table({name: files[name] for name in some}, output))
         Console().print()
 
