@@ -24,6 +24,7 @@ from models import (  # noqa: F401 - importing a module puts its tables into the
     products,
     reversals,
     rows,
+    schedules,
     serials,
     shares,
     signing_keys,
