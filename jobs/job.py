@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 
 from config.wiring import App
 from licensing.fields import Language
-from models import schedules
+from models import schedule_runs
 from models.database import transaction
-from models.schedules import Missed, Run
+from models.schedule_runs import Run
+from models.schedules import Missed
 
 
 class Stopped(Exception):
@@ -63,8 +64,9 @@ class Due:
         if self.ended.is_set():
             raise Stopped
         with transaction(self.app.engine) as connection:
+            schedule_runs.begin_step(connection, self.run, self.app.settings.lease_seconds)
             yield connection
-            schedules.count(connection, self.run, self.counts)
+            schedule_runs.count(connection, self.run, self.counts)
 
 
 @dataclass(frozen=True, slots=True)

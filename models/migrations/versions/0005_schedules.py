@@ -73,9 +73,12 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("state = 'running'"),
     )
+    op.add_column("batches", sa.Column("content", sa.Text(), server_default="kept", nullable=False))
+    op.create_check_constraint(op.f("ck_batches_content"), "batches", "content IN ('kept', 'deleting', 'deleted')")
 
 
 def downgrade() -> None:
     """Take the schema back."""
+    op.drop_column("batches", "content")
     for table in ("schedule_runs", "schedules"):
         op.drop_table(table)
