@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cli.output import Json, Lang, Output, actor, opened_app, speak
+
+if TYPE_CHECKING:
+    from models.schedules import Missed
 
 app = typer.Typer(
     help="Schedules: jobs that run by themselves, by cron expression and time zone.", no_args_is_help=True
@@ -66,7 +69,7 @@ def add(
     arguments = dict(map(_pair, given or ()))
     from scheduler import schedules
 
-    policies: dict[str, schedules.Missed] = {"catch-up": "catch_up", "skip": "skip"}
+    policies: dict[str, Missed] = {"catch-up": "catch_up", "skip": "skip"}
     with opened_app() as opened:
         schedules.add(
             opened,

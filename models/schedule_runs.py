@@ -217,6 +217,7 @@ class Told(NamedTuple):
     schedule: str
     job: str
     due_at: datetime
+    time_zone: str
     asked_by: str | None
     state: State
     attempts: int
@@ -234,8 +235,9 @@ def history(
     """Runs with what came of them, newest first: of one schedule or of all, or a certain one."""
     rows = fetch(
         connection,
-        "SELECT r.id, s.name, r.job, r.due_at, r.asked_by, r.state, r.attempts, r.started_at, r.ended_at, r.counts,"
-        " r.reason, r.batch_id, b.state FROM schedule_runs r JOIN schedules s ON s.id = r.schedule_id"
+        "SELECT r.id, s.name, r.job, r.due_at, s.time_zone, r.asked_by, r.state, r.attempts, r.started_at,"
+        " r.ended_at, r.counts, r.reason, r.batch_id, b.state FROM schedule_runs r"
+        " JOIN schedules s ON s.id = r.schedule_id"
         " LEFT JOIN batches b ON b.id = r.batch_id"
         " WHERE (%(schedule)s::bigint IS NULL OR r.schedule_id = %(schedule)s)"
         " AND (%(run)s::bigint IS NULL OR r.id = %(run)s) ORDER BY r.due_at DESC, r.id DESC LIMIT %(limit)s",

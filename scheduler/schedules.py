@@ -235,13 +235,13 @@ def history(app: App, name: str | None, limit: int, language: Language) -> list[
 
 
 def _told(one: Told, language: Language) -> dict[str, Any]:
-    """A run as JSON-able values; ``late_seconds``: from the due time to its first start."""
+    """A run as JSON-able values, its due time in the schedule's zone; ``late_seconds``: from there to its start."""
     job = JOBS.get(one.job)
     late = None if one.started_at is None else round((one.started_at - one.due_at).total_seconds(), 3)
     return {
         "schedule": one.schedule,
         "job": one.job,
-        "due": one.due_at.isoformat(),
+        "due": one.due_at.astimezone(ZoneInfo(one.time_zone)).isoformat(),
         "asked_by": one.asked_by,
         "state": one.state,
         "attempts": one.attempts,
