@@ -162,17 +162,15 @@ def test_an_outage_of_the_store_is_waited_for_uncounted(app: App, tmp_path):
         actor="me",
     )  # fmt: skip
     held = ask(app, "list")
-    place = tmp_path / "store"
-    if place.exists():
-        place.rename(tmp_path / "away")
-    place.write_text("no folder any more")
+    place, away = tmp_path / "store", tmp_path / "away"
+    place.rename(away)
     for _ in range(5):
         running.work_off(app, held, threading.Event())
         threading.Event().wait(0.02)
         again = running.claim(app, "one")
         assert again is not None and again.attempts == 1
         held = again
-    place.unlink()
+    away.rename(place)
     running.work_off(app, held, threading.Event())
     assert states(app, "list") == [("done", None)]
 
