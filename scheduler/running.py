@@ -84,19 +84,26 @@ def work_off(app: App, held: Run, ended: threading.Event) -> None:
         _leased(app, held),
     ):
         try:
-            job = JOBS[held.job]
-            arguments = {one.name: one.default for one in job.arguments if one.default is not None} | held.arguments
-            due = Due(app, held, arguments, ended, Counter(held.counts))
-            batch_id = job.run(due)
-            with transaction(app.engine) as connection:
-                schedule_runs.finish(connection, held, due.counts, batch_id)
-            log.info("run done", batch=batch_id, **due.counts)
+            _work(app, held, ended)
         except RunLost:
             log.warning("run lost; nothing more was committed")
-        except Stopped:
-            _give_back(app, held, _STOPPED, after_seconds=0.0, counted=False)
-        except Exception as error:
-            _not_done(app, held, error)
+
+
+def _work(app: App, held: Run, ended: threading.Event) -> None:
+    try:
+        job = JOBS[held.job]
+        arguments = {one.name: one.default for one in job.arguments if one.default is not None} | held.arguments
+        due = Due(app, held, arguments, ended, Counter(held.counts))
+        batch_id = job.run(due)
+        with transaction(app.engine) as connection:
+            schedule_runs.finish(connection, held, due.counts, batch_id)
+        log.info("run done", batch=batch_id, **due.counts)
+    except RunLost:
+        raise
+    except Stopped:
+        _give_back(app, held, _STOPPED, after_seconds=0.0, counted=False)
+    except Exception as error:
+        _not_done(app, held, error)
 
 
 _STOPPED = {"code": "stopped", "en": "the scheduler was told to end", "it": "lo scheduler è stato fermato"}
@@ -135,8 +142,6 @@ def _give_back(app: App, held: Run, reason: Mapping[str, str], *, after_seconds:
         try:
             with transaction(app.engine) as connection:
                 schedule_runs.give_back(connection, held, reason, after_seconds=after_seconds, counted=counted)
-            return
-        except RunLost:
             return
         except Exception as error:
             if not is_outage(error):
