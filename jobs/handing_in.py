@@ -69,8 +69,9 @@ def _only_vendor(connection: Connection) -> str:
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Write a CSV file; says how many rows it has."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    """Write a CSV file that reads the same whatever habits its account has; says how many rows it has."""
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        file.write("sep=,\r\n")
         writer = csv.writer(file)
         writer.writerow([FIELDS[name].title["en"] for name in columns])
         return sum(bool(writer.writerow(row)) for row in rows)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
@@ -53,7 +53,7 @@ class Due:
     @property
     def at(self) -> datetime:
         """The due time (UTC)."""
-        return self.run.due_at
+        return self.run.due_at.astimezone(UTC)
 
     @contextmanager
     def step(self) -> Iterator[Connection]:

@@ -72,6 +72,17 @@ def test_every_open_line_is_reconciled_up_to_yesterday(app: App, contracts: None
     assert first["batch_state"] == "done"
 
 
+def test_the_habits_of_the_vendors_files_do_not_matter(app: App, contracts: None, drive: Callable[[], None]):
+    """An account that sends UTF-16 with tabs and Italian dates has its schedules read all the same."""
+    with transaction(app.engine) as connection:
+        habits = "separator = 'tab', encoding = 'utf-16', locale = 'it_IT'"
+        run(connection, f"UPDATE accounts SET {habits} WHERE number = 'VENDOR'", {})
+    add(app, "reconcile-contracts")
+    told = run_now(app, "reconcile-contracts")
+    drive()
+    assert outcome_codes(app, told["batch"]) == ["reconciled"] * 4
+
+
 def test_a_due_time_makes_one_batch_however_often_it_is_tried(app: App, contracts: None, drive: Callable[[], None]):
     """A scheduler that died after it handed the batch in: the next one finds it, also when its rows would be others."""
     quick(app, lease_seconds=0.05, heartbeat_seconds=60.0)
