@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import structlog
-from structlog.testing import capture_logs
+from structlog.testing import LogCapture
 
 from config.wiring import App
 from jobs import marking
@@ -30,6 +31,16 @@ def quick(app: App, **changes: float) -> None:
     """Settings with short waits."""
     update = {"run_retry_seconds": 0.01, "heartbeat_seconds": 0.05} | changes
     object.__setattr__(app, "settings", app.settings.model_copy(update=update))
+
+
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What runs log in this test, whatever this process set up before."""
+    capture = LogCapture()
+    processors: list[Any] = [structlog.contextvars.merge_contextvars, capture]
+    logger = structlog.wrap_logger(structlog.PrintLogger(), processors, structlog.BoundLogger)
+    monkeypatch.setattr(running, "log", logger)
+    return capture.entries
 
 
 def ask(app: App, name: str) -> schedule_runs.Run:
@@ -124,15 +135,14 @@ def test_many_schedulers_claim_each_run_once(app: App):
     assert all(ended <= started for (_, _, ended), (_, started, _) in pairwise(runs))
 
 
-def test_a_run_that_fails_is_tried_again_and_then_reported(app: App):
+def test_a_run_that_fails_is_tried_again_and_then_reported(app: App, logs: list[Any]):
     """Three attempts, then it has failed: with its reason in both languages, an audit entry and an error in the log."""
     quick(app)
     schedules.add(
         app, "nightly", job="reconcile-contracts", expression="0 2 * * *", time_zone="UTC", missed=None,
         given={"account": "NOBODY"}, actor="me",
     )  # fmt: skip
-    with capture_logs() as logs:
-        told = schedules.run_now(app, "nightly", actor="me", language="it", ended=threading.Event())
+    told = schedules.run_now(app, "nightly", actor="me", language="it", ended=threading.Event())
     assert (told["state"], told["attempts"]) == ("failed", 3)
     assert "NOBODY" in told["reason"]["sentence"] and "Nessun account" in told["reason"]["sentence"]
     levels = [one["log_level"] for one in logs if one["event"].startswith("run failed")]
@@ -213,7 +223,7 @@ def test_a_lease_is_renewed_while_its_run_goes_on(app: App):
     assert states(app, "expiry") == [("done", None)]
 
 
-def test_a_run_whose_schedulers_all_went_away_fails_in_the_end(app: App):
+def test_a_run_whose_schedulers_all_went_away_fails_in_the_end(app: App, logs: list[Any]):
     """Three leases that ran out: no fourth one; an audit entry and an error say so."""
     quick(app, lease_seconds=0.01)
     schedule(app, "expiry", "0 * * * *", "catch_up", HOUR)
@@ -221,8 +231,7 @@ def test_a_run_whose_schedulers_all_went_away_fails_in_the_end(app: App):
     for _ in range(3):
         assert running.claim(app, "mortal") is not None
         threading.Event().wait(0.03)
-        with capture_logs() as logs:
-            running.release_lost(app)
+        running.release_lost(app)
     assert running.claim(app, "mortal") is None
     assert states(app, "expiry") == [("failed", "went_away")]
     assert logs[-1]["log_level"] == "error"
@@ -270,10 +279,9 @@ def test_a_schedule_is_not_removed_from_under_its_run(app: App):
         assert audit.latest(connection, 1)[0][4]["expression"] == "0 * * * *"
 
 
-def test_logs_of_a_run_name_its_schedule(app: App):
+def test_logs_of_a_run_name_its_schedule(app: App, logs: list[Any]):
     """Whatever is logged on the way can be found again."""
     schedule(app, "expiry", "0 * * * *", "skip", timedelta(0))
     held = ask(app, "expiry")
-    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
-        running.work_off(app, held, threading.Event())
+    running.work_off(app, held, threading.Event())
     assert {"schedule": "expiry", "job": "expire-vouchers"}.items() <= logs[-1].items()
