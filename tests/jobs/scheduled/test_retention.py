@@ -15,6 +15,7 @@ from jobs import reverting, status
 from jobs.job import Stopped
 from jobs.reading import source_name
 from jobs.refusals import Refused
+from models import batches as stored
 from models import rows
 from models.database import run, transaction
 from scheduler import schedules
@@ -99,6 +100,21 @@ def test_the_same_bytes_can_be_sent_again_afterwards(app: App, submit: Submit, b
     assert submit(CODES + "V-3;OEM;P\n", "load-vouchers", "VENDOR", key=key) == batches[2]
     again = submit(CODES + "V-3;OEM;P\n", "load-vouchers", "VENDOR")
     assert outcome_codes(app, again) == ["unchanged"]
+
+
+def test_bytes_deleted_while_they_are_sent_again_are_stored_again(app: App, submit: Submit, batches: list[int]):
+    """Retention deletes a source after its sender saw that it is there, and before the new batch is recorded."""
+    sha256 = status.of_batch(app, batches[2])["sha256"]
+    sender = threading.Thread(target=submit, args=(CODES + "V-3;OEM;P\n", "load-vouchers", "VENDOR"))
+    with transaction(app.engine) as connection:
+        stored.lock_source(connection, sha256)
+        sender.start()
+        while not one(app, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+            assert sender.is_alive()
+        app.store.delete([source_name(sha256)])
+    sender.join()
+    assert app.store.exists(source_name(sha256))
+    assert outcome_codes(app, one(app, "SELECT max(id) FROM batches")) == ["unchanged"]
 
 
 def test_what_was_issued_is_still_known(app: App, submit: Submit, batches: list[int]):
