@@ -140,7 +140,8 @@ def show(name: Name, as_json: Json = False, lang: Lang = None) -> None:
 def _tell(found: dict[str, Any], out: Output) -> None:
     arguments = "".join(f", {name}={value}" for name, value in found["arguments"].items())
     out.line(f"{found['schedule']}: {found['job']}{arguments}")
-    out.line(f"{found['expression']} ({found['time_zone']}): {found['explained']}")
+    words = "" if found["explained"] == found["expression"] else f": {found['explained']}"
+    out.line(f"{found['expression']} ({found['time_zone']}){words}")
     if found["missed"] == "catch_up":
         out.say("Missed due times are caught up.", "Le esecuzioni mancate vengono recuperate.")
     else:
