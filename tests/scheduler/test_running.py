@@ -205,6 +205,21 @@ def test_a_scheduler_that_lost_its_run_commits_nothing(app: App):
     assert (told["state"], told["attempts"], told["did"]) == ("done", 2, "5 vouchers expired")
 
 
+def test_a_step_in_which_the_run_was_lost_is_rolled_back(app: App):
+    """Frozen in the middle of a transaction until another scheduler has the run: it does not commit any more."""
+    quick(app, lease_seconds=0.05, heartbeat_seconds=60.0)
+    stock(app, 1)
+    schedule(app, "expiry", "0 * * * *", "skip", timedelta(0))
+    held = ask(app, "expiry")
+    object.__setattr__(app, "settings", app.settings.model_copy(update={"lease_seconds": 30.0}))
+    with pytest.raises(RunLost), Due(app, held, {}, threading.Event()).step() as connection:
+        run(connection, "UPDATE vouchers SET state = 'void'", {})
+        threading.Event().wait(0.1)
+        running.release_lost(app)
+        assert running.claim(app, "two") is not None
+    assert one(app, "SELECT state FROM vouchers") == "minted"
+
+
 def test_a_lease_is_renewed_while_its_run_goes_on(app: App):
     """Work that takes longer than a lease is not taken over."""
     quick(app, lease_seconds=0.3)
