@@ -21,6 +21,7 @@ from config.wiring import App, child_environment, open_app
 from jobs.supervising import Supervisor, supervised
 from models import accounts, products, serials, vouchers, workers
 from models.database import copy_line, scalar, transaction
+from tests.crash import pools
 from tests.crash.files import DISTRIBUTOR, OEMS, PRODUCTS, VENDOR, Plan
 from tests.crash.proxies import Proxy
 
@@ -60,6 +61,7 @@ def installed(
         )
         with open_app(given) as app:
             load(app, plan)
+            pools.load(app, plan.pools, DISTRIBUTOR)
             units = [("worker", _command("worker", bug))] * processes + [("scheduler", _command("scheduler", bug))]
             with supervised(units, child_environment(app), home / "processes.log") as supervisor:
                 yield Installation(home, app, supervisor, proxy)
