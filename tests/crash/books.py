@@ -210,7 +210,8 @@ class Books:
             )
             if source is not None:  # else it came of a license that moved
                 self._expect(_bare(row[0]) == _bare(source), f"{upload.name}: {row[0]} got the license of {source}")
-            self._issued[number] += code in ISSUED
+            if code in ISSUED:
+                self._issued[number] += 1
 
     def _check_codes(self, upload: Upload, batch_id: int, content: bytes) -> None:
         listed = [line[0] for line in _table("codes.csv", content)[1:]]

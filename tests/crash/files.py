@@ -244,11 +244,11 @@ class _Drawer:
     def _draws(self) -> None:
         """Two files that draw from the same pools: who is confirmed first goes first; the first gives back, too."""
         earlier, file = self._last("draw-down"), len(self.plan.uploads)
-        known = 0 if earlier is None else len(self.plan.uploads[earlier].rows)
+        known = [] if earlier is None else self.plan.uploads[earlier].rows
         rows = pools.draws(self.rng, self.drawn, self.row_count, file, known)
         first = Upload(0, CUSTOMER, "draw-down", self.rng.choice(("xlsx", "csv")), pools.DRAW_HEADER, rows, "ask")
         first.after = first.names = earlier
-        rows = pools.draws(self.rng, self.drawn, self.row_count // 2, file + 1, 0)
+        rows = pools.draws(self.rng, self.drawn, self.row_count // 2, file + 1, [])
         second = Upload(0, CUSTOMER, "draw-down", "csv", pools.DRAW_HEADER, rows, "ask")
         second.after, second.behind = earlier, self._add(first).number
         self._add(second)

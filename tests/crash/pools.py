@@ -55,10 +55,10 @@ def some_pools(rng: random.Random, skus: tuple[str, ...], rows: int) -> list[Poo
     return made
 
 
-def draws(rng: random.Random, pools: list[Pool], count: int, file: int, earlier: int) -> Rows:
+def draws(rng: random.Random, pools: list[Pool], count: int, file: int, earlier: Rows) -> Rows:
     """Draws, the same ones again, references for something else, what is unknown, and returns of an earlier file.
 
-    ``earlier``: how many rows that file has; its licenses are named ``@ROW``.
+    ``earlier``: the rows of that file; its licenses are named ``@ROW``.
     """
     rows: Rows = []
     for number in range(count):
@@ -85,7 +85,8 @@ def draws(rng: random.Random, pools: list[Pool], count: int, file: int, earlier:
         elif draw < 0.13:
             row = (row[0], row[1], "0", *row[3:])
         elif draw < 0.3 and earlier:
-            row = (row[0], row[1], f"-{rng.randrange(1, 4)}", "", *row[4:6], f"@{rng.randrange(earlier)}", "x")
+            place = rng.randrange(len(earlier))
+            row = (*earlier[place][:2], f"-{rng.randrange(1, 4)}", "", *row[4:6], f"@{place}", "x")
         rows.append(row)
     return rows
 
