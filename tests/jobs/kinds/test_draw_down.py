@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config.wiring import App
-from jobs import control, searching
+from jobs import control, pipeline, searching
 from models.database import fetch
 from signing.tokens import claims_of
 from tests.apps import account, answers, one, outcome_codes, previewed_codes, product
@@ -187,6 +187,7 @@ def test_an_amendment_that_was_confirmed_first_goes_first(
     drawn = draw(submit, "FC-1;CAD;4;H1;;;", confirm="ask")
     control.confirm(app, amended, actor="test")
     control.confirm(app, drawn, actor="test")
+    pipeline.advance(app, drawn)
     runs = "SELECT count(*) FROM chunks WHERE batch_id = %(batch)s AND stage = 'run'"
     assert one(app, runs, batch=drawn) == 0
     drive()
