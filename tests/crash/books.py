@@ -230,8 +230,8 @@ class Books:
 def differences(answers: Answers, undisturbed: Answers, uploads: list[Upload]) -> list[str]:
     """Where a run's answers are not those of the uninterrupted run, row for row."""
     found = []
-    for number, codes in answers.items():
-        other = undisturbed.get(number, [])
+    for number in sorted(answers.keys() | undisturbed.keys()):
+        codes, other = answers.get(number, []), undisturbed.get(number, [])
         if codes != other:
             pairs = enumerate(zip(codes, other, strict=False), 1)
             first = next(((row, pair) for row, pair in pairs if pair[0] != pair[1]), (0, (len(codes), len(other))))

@@ -75,3 +75,4 @@ def test_a_difference_is_told_with_its_row() -> None:
     (told,) = differences(same, {1: ["issued", "already_issued"]}, uploads)
     assert uploads[1].name in told
     assert "row 2" in told
+    assert differences({}, same, uploads)  # nothing where the undisturbed run has something
