@@ -20,7 +20,8 @@ def licenses(
     where: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=VALUE", help="User-defined data: NAME=VALUE (* for anything), NAME>VALUE and so on."
+            metavar="NAME=VALUE",
+            help="User-defined data, cost center: NAME=VALUE (* for anything), NAME>VALUE and so on.",
         ),
     ] = None,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
@@ -126,6 +127,7 @@ _TITLES = {
     "serial": ("Serial", "Numero di serie"),
     "batch": ("Batch", "Lotto"),
     "reference": ("Reference", "Riferimento"),
+    "cost_center": ("Cost center", "Centro di costo"),
     "key": ("Key", "Chiave"),
 }
 _PARTS = {

@@ -100,10 +100,13 @@ def _preview_slices(app: App, connection: Connection, batch: Batch) -> Slices:
 
 
 def _contested(connection: Connection, batch: Batch) -> list[tuple[int, int, int, int]]:
-    """The lanes of rows that repeat a subject, unless one worker goes through the whole file anyway."""
+    """The lanes of rows that repeat a subject, unless one worker goes through the whole file anyway.
+
+    The longest first, so that at the end nobody waits long for the one who has the last.
+    """
     if batch.is_atomic or KINDS[batch.kind].is_sequential or not (batch.reading or {}).get("repeats", True):
         return []
-    return rows.lanes(connection, batch.id)
+    return sorted(rows.lanes(connection, batch.id), key=lambda lane: lane[3], reverse=True)
 
 
 def _close(app: App, connection: Connection, batch: Batch, stages: set[Stage]) -> int:

@@ -18,12 +18,27 @@ class Request(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """A line as it stands: its terms, what is drawn of it, and whether its product is bound to a host."""
+    """A line as it stands on a day, the same for all rows of a list.
 
-    line: Line
-    drawn: int
+    ``closed``: the answer where the day is not in its term. ``most``: beyond that nothing is drawn, None for no end.
+    ``ends``: the last day of the term, and of what is drawn. ``host_bound``: whether its product needs a host.
+    """
+
+    closed: Decision | None
+    committed: int
+    most: int | None
+    ends: date
     sku: str
     host_bound: bool
+
+
+def offer_on(line: Line, today: date, *, sku: str, host_bound: bool) -> Offer:
+    """What a line offers on a day, in the contract's time zone.
+
+    Under a hard stop nothing is drawn beyond what is committed and the growth allowance.
+    """
+    most = int(line.allowed_on(today)) if line.policy == "hard_stop" else None
+    return Offer(not_in_term(line, today), line.commitment_on(today).quantity, most, line.ends, sku, host_bound)
 
 
 class Earlier(NamedTuple):
@@ -34,25 +49,24 @@ class Earlier(NamedTuple):
     host_id: str
 
 
-def decide_draw_down(request: Request, offer: Offer, earlier: Earlier | None, *, today: date) -> Decision:
-    """The answer to a row that draws. ``today`` in the contract's time zone.
+def decide_draw_down(request: Request, offer: Offer, drawn: int, earlier: Earlier | None) -> Decision:
+    """The answer to a row that draws, where so much is drawn already.
 
-    Under a hard stop nothing is drawn beyond what is committed and the growth allowance; the other policies issue, and
-    say how much is beyond the commitment.
+    Beyond a hard stop it is refused with what is left; the other policies issue, and say how much is beyond.
     """
     if earlier is not None:
         is_same = earlier.quantity == request.quantity and request.host_id in ("", earlier.host_id)
         if is_same:
             return Decision("already_issued", license_number=earlier.number)
         return Decision("reference_reused", request.reference, field="reference")
-    if closed := not_in_term(offer.line, today):
-        return closed
+    if offer.closed:
+        return offer.closed
     if offer.host_bound and not request.host_id:
         return Decision("host_required", offer.sku, field="host_id")
-    after = offer.drawn + request.quantity
-    if offer.line.policy == "hard_stop" and after > (allowed := int(offer.line.allowed_on(today))):
-        return Decision("pool_exhausted", str(max(0, allowed - offer.drawn)), field="quantity")
-    beyond = after - offer.line.commitment_on(today).quantity
+    after = drawn + request.quantity
+    if offer.most is not None and after > offer.most:
+        return Decision("pool_exhausted", str(max(0, offer.most - drawn)), field="quantity")
+    beyond = after - offer.committed
     return Decision("issued_beyond_commitment", str(beyond)) if beyond > 0 else Decision("issued")
 
 

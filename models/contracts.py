@@ -82,6 +82,7 @@ draw_downs = Table(
     Column("day", Date, nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("license_number", Text(collation="C"), nullable=False),
+    # None again once the draw-down was taken back: the same row brings it anew.
     Column("reference", Text),
     Column("cost_center", Text),
     Column("batch_id", BigInteger, nullable=False),
@@ -311,4 +312,14 @@ def give_back(connection: Connection, licenses: Mapping[str, int], at: Any, batc
         " JOIN licenses l ON l.number = w.number JOIN contract_lines n ON n.id = l.contract_line_id"
         " JOIN contracts k ON k.id = n.contract_id",
         {"at": at, "batch": batch_id, "numbers": list(licenses), "ordinals": list(licenses.values())},
+    )
+
+
+def free_references(connection: Connection, licenses: Sequence[str]) -> None:
+    """Let the references be used again that rows drew these licenses by, which are taken back."""
+    run(
+        connection,
+        "UPDATE draw_downs d SET reference = NULL FROM licenses l WHERE l.number = ANY(%(numbers)s)"
+        " AND d.line_id = l.contract_line_id AND d.license_number = l.number AND d.reference IS NOT NULL",
+        {"numbers": list(licenses)},
     )

@@ -8,13 +8,14 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection
 
 from licensing.annotating import Note
+from licensing.field_catalogue import FIELDS
 from models.database import records
 
 Operator = Literal["=", "<", ">", "<=", ">="]
 
 
 class Condition(NamedTuple):
-    """What a user-defined field must say; ``*`` in a text stands for anything."""
+    """What a user-defined field, or the cost center of a draw-down, must say; ``*`` in a text stands for anything."""
 
     name: str
     operator: Operator
@@ -32,7 +33,10 @@ _COLUMNS = {
     "state": "l.state",
     "valid_until": "l.valid_until",
     "maintained_until": "m.ends",
+    "cost_center": "(SELECT d.cost_center FROM draw_downs d WHERE d.line_id = l.contract_line_id"
+    " AND d.license_number = coalesce(l.root_number, l.number) AND d.quantity > 0)",
 }
+_COST_CENTER = {"cost_center", *map(str.casefold, FIELDS["cost_center"].title.values())}
 _FROM = (
     " FROM licenses l JOIN accounts c ON c.id = l.customer_id JOIN products p ON p.id = l.product_id"
     " LEFT JOIN maintenance m ON m.license_number = l.number"
@@ -52,10 +56,17 @@ def licenses(
     parts = [_FILTERS[name] for name in filters]
     values: dict[str, Any] = {**filters, "limit": limit}
     for place, condition in enumerate(conditions):
-        parts.append(
+        part = (
             "EXISTS (SELECT FROM user_fields u WHERE u.license_number = l.number"
             f" AND lower(u.name) = lower(%(name{place})s) AND {_comparison(condition, place)})"
         )
+        if condition.operator == "=" and condition.name.casefold() in _COST_CENTER:
+            # What moved is charged to whom it was drawn for. IN, and no EXISTS: one look at all draw-downs.
+            said = f"quantity > 0 AND cost_center ILIKE %(value{place})s::text"
+            part = (
+                f"({part} OR coalesce(l.root_number, l.number) IN (SELECT license_number FROM draw_downs WHERE {said}))"
+            )
+        parts.append(part)
         values |= {f"name{place}": condition.name, f"value{place}": _value(condition.note)}
     query = (
         f"SELECT {', '.join(_COLUMNS.values())}{_FROM}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -48,6 +50,33 @@ def drive(app: App) -> Callable[[], None]:
         raise AssertionError("the work has no end")
 
     return work
+
+
+def work_off(app: App, batch_id: int, workers: int) -> None:
+    """Let so many workers work at once until a batch has ended, or waits at its preview."""
+    ended = threading.Event()
+
+    def work(number: int) -> None:
+        heartbeat = working.Heartbeat(app, f"test {number}", "worker", "here", os.getpid())
+        while not ended.is_set():
+            if not working.work_one(app, heartbeat):
+                time.sleep(0.005)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(workers)]
+    for thread in threads:
+        thread.start()
+    try:
+        while True:
+            sweep.sweep(app)
+            with app.engine.connect() as connection:
+                query = "SELECT state FROM batches WHERE id = %(b)s"
+                if fetch(connection, query, {"b": batch_id})[0][0] in ("previewed", "done", "failed"):
+                    return
+            time.sleep(0.005)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
 
 
 def account(app: App, number: str, kind: str = "oem", **columns: str) -> None:

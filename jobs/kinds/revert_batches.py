@@ -277,6 +277,7 @@ class Reversals:
         reversals.record(connection, changes.places, work.batch.id, work.at)
         returned = {number: changes.places[place] for number, place in changes.returned.items()}
         contracts.give_back(connection, returned, work.at, work.batch.id)
+        contracts.free_references(connection, list(returned))
         reversals.write_licenses(connection, list(changes.licenses.values()), work.at, reason)
         reversals.return_notifications(connection, _outermost(changes.parents))
         reversals.free_vouchers(connection, changes.vouchers)

@@ -22,10 +22,14 @@ from licensing.outcomes import CODES
 from models.database import fetch
 from signing.key_sets import parse_key_set
 from signing.verification import verify
+from tests.crash import pools
 from tests.crash.files import Upload
 
-Answers = dict[int, list[str]]  # the code of every row by the number of its file
+Answers = dict[int, list[str]]  # the code of every row, or what every statement says, by the number of its file
 OUTCOME_COLUMNS = 7
+ISSUED = ("issued", "issued_in_part", "issued_beyond_commitment")
+
+RETURNED = "coalesce((SELECT -sum(quantity) FROM draw_downs WHERE license_number = p.number AND quantity < 0), 0)"
 
 # Each finds what must not be there.
 NOTHING = {
@@ -41,22 +45,35 @@ NOTHING = {
     "redeemed vouchers without exactly one license": "SELECT v.id, count(l.number) FROM vouchers v"
     " LEFT JOIN licenses l ON l.voucher_id = v.id WHERE v.state = 'redeemed' GROUP BY v.id HAVING count(l.number) <> 1",
     "licenses whose voucher is not redeemed": "SELECT l.number FROM licenses l LEFT JOIN vouchers v"
-    " ON v.id = l.voucher_id WHERE l.serial_id IS NULL AND v.state IS DISTINCT FROM 'redeemed'",
+    " ON v.id = l.voucher_id WHERE l.serial_id IS NULL AND l.contract_line_id IS NULL"
+    " AND v.state IS DISTINCT FROM 'redeemed'",
     "certificates of which more or less was issued than is gone": "SELECT s.code, s.quantity, s.remaining,"
     " coalesce(sum(l.quantity), 0) FROM serials s LEFT JOIN licenses l ON l.serial_id = s.id AND l.state = 'active'"
     " GROUP BY s.id HAVING s.remaining + coalesce(sum(l.quantity), 0) <> s.quantity",
     "licenses of which more or less was made than they were": "SELECT p.number, p.quantity, sum(l.quantity)"
     " FROM licenses p JOIN licenses l ON l.parent_number = p.number GROUP BY p.number"
-    " HAVING sum(l.quantity) <> p.quantity OR p.state = 'active'",
-    "moved licenses that nothing was made of": "SELECT p.number FROM licenses p WHERE p.state <> 'active'"
-    " AND NOT EXISTS (SELECT FROM licenses l WHERE l.parent_number = p.number)",
+    f" HAVING sum(l.quantity) + {RETURNED} <> p.quantity OR p.state = 'active'",
+    "ended licenses that nothing was made of and that were not given back": "SELECT p.number FROM licenses p"
+    " WHERE p.state <> 'active' AND NOT EXISTS (SELECT FROM licenses l WHERE l.parent_number = p.number)"
+    f" AND {RETURNED} <> p.quantity",
     "licenses without the row that was answered with them": "SELECT l.number FROM licenses l LEFT JOIN outcomes o"
     " ON o.batch_id = l.batch_id AND o.ordinal = l.ordinal WHERE (l.cause IS DISTINCT FROM 'split'"
-    " AND o.license_number IS DISTINCT FROM l.number) OR (l.cause = 'split' AND o.detail IS DISTINCT FROM l.number)"
-    " OR o.code NOT IN ('issued', 'issued_in_part')",
+    " AND o.license_number IS DISTINCT FROM l.number) OR (l.cause = 'split' AND o.detail IS DISTINCT FROM l.number"
+    " AND o.license_number IS DISTINCT FROM l.number)"
+    " OR o.code NOT IN ('issued', 'issued_in_part', 'issued_beyond_commitment', 'returned_in_part')",
     "rows that issued a license that is not theirs": "SELECT o.batch_id, o.ordinal FROM outcomes o LEFT JOIN licenses l"
-    " ON l.number = o.license_number WHERE (o.code IN ('issued', 'issued_in_part') AND (l.batch_id, l.ordinal)"
-    " IS DISTINCT FROM (o.batch_id, o.ordinal)) OR (o.code = 'already_issued' AND l.number IS NULL)",
+    " ON l.number = o.license_number WHERE (o.code IN ('issued', 'issued_in_part', 'issued_beyond_commitment',"
+    " 'returned_in_part') AND (l.batch_id, l.ordinal) IS DISTINCT FROM (o.batch_id, o.ordinal))"
+    " OR (o.code IN ('already_issued', 'returned') AND l.number IS NULL)",
+    "pools that are overdrawn in spite of a hard stop": pools.OVERDRAWN,
+    "pools of which more or less is drawn than their licenses are": pools.UNEVEN,
+    "draw-downs without the row that brought them": "SELECT d.id FROM draw_downs d LEFT JOIN outcomes o"
+    " ON o.batch_id = d.batch_id AND o.ordinal = d.ordinal WHERE d.license_number <> 'BEFORE' AND coalesce(o.code, '')"
+    " NOT IN ('issued', 'issued_beyond_commitment', 'returned', 'returned_in_part')",
+    "rows that drew or gave back without exactly one movement": "SELECT o.batch_id, o.ordinal FROM outcomes o"
+    " JOIN batches b ON b.id = o.batch_id AND b.kind = 'draw-down' LEFT JOIN draw_downs d ON d.batch_id = o.batch_id"
+    " AND d.ordinal = o.ordinal WHERE o.code IN ('issued', 'issued_beyond_commitment', 'returned', 'returned_in_part')"
+    " GROUP BY o.batch_id, o.ordinal HAVING count(d.id) <> 1",
     "orders without exactly the codes that were ordered": "SELECT o.id, o.count, o.minted, count(v.id)"
     " FROM mint_orders o LEFT JOIN vouchers v ON v.order_id = o.id GROUP BY o.id"
     " HAVING o.count <> o.minted OR o.count <> count(v.id)",
@@ -102,13 +119,21 @@ class Books:
         return self.wrong
 
     def answers(self) -> Answers:
-        """The code of every row of every file."""
+        """The code of every row of every file whose answers are not up to the machine."""
         found: Answers = {}
         with self.app.engine.connect() as connection:
-            for number, (_, batch_id) in self.sent.items():
+            for number, (upload, batch_id) in self.sent.items():
+                if upload.is_race:
+                    continue
                 query = "SELECT code FROM outcomes WHERE batch_id = %(b)s ORDER BY ordinal"
                 found[number] = [row[0] for row in fetch(connection, query, {"b": batch_id})]
         return found
+
+    def statements(self) -> Answers:
+        """What every statement says, by the file that it came of."""
+        written = pools.statements(self.app)
+        self.counts["statements"] = sum(map(len, written.values()))
+        return {number: written[batch_id] for number, (_, batch_id) in self.sent.items() if batch_id in written}
 
     def _expect(self, holds: bool, what: str) -> None:
         self.counts["checks"] += 1
@@ -185,7 +210,8 @@ class Books:
             )
             if source is not None:  # else it came of a license that moved
                 self._expect(_bare(row[0]) == _bare(source), f"{upload.name}: {row[0]} got the license of {source}")
-            self._issued[number] += code in ("issued", "issued_in_part")
+            if code in ISSUED:
+                self._issued[number] += 1
 
     def _check_codes(self, upload: Upload, batch_id: int, content: bytes) -> None:
         listed = [line[0] for line in _table("codes.csv", content)[1:]]
@@ -204,8 +230,8 @@ class Books:
 def differences(answers: Answers, undisturbed: Answers, uploads: list[Upload]) -> list[str]:
     """Where a run's answers are not those of the uninterrupted run, row for row."""
     found = []
-    for number, codes in answers.items():
-        other = undisturbed.get(number, [])
+    for number in sorted(answers.keys() | undisturbed.keys()):
+        codes, other = answers.get(number, []), undisturbed.get(number, [])
         if codes != other:
             pairs = enumerate(zip(codes, other, strict=False), 1)
             first = next(((row, pair) for row, pair in pairs if pair[0] != pair[1]), (0, (len(codes), len(other))))

@@ -12,6 +12,8 @@ from pathlib import Path
 import xlsxwriter
 
 from licensing import codes
+from tests.crash import pools
+from tests.crash.pools import CUSTOMER, Pool
 
 VENDOR = "VENDOR"
 OEMS = ("OEM-A", "OEM-B", "OEM-C")
@@ -34,6 +36,7 @@ class Upload:
     """One file. ``after``: the file whose end is awaited first; ``behind``: the one that is confirmed first.
 
     ``names``: the file in whose answers the licenses stand that the rows name, ``@ROW`` each: known only in a run.
+    ``is_race``: another account's file asks for the same at the same time; who gets it is up to the machine.
     """
 
     number: int
@@ -47,6 +50,7 @@ class Upload:
     after: int | None = None
     behind: int | None = None
     names: int | None = None
+    is_race: bool = False
 
     @property
     def name(self) -> str:
@@ -57,7 +61,8 @@ class Upload:
         """The rows, with the licenses that another file was answered with."""
         if self.names is None:
             return self.rows
-        return [(licenses[int(row[0][1:])] or f"NONE-{row[0][1:]}", *row[1:]) for row in self.rows]
+        known = {f"@{place}": number or f"NONE-{place}" for place, number in enumerate(licenses)}
+        return [tuple(known.get(cell, cell) for cell in row) for row in self.rows]
 
     def write(self, path: Path, rows: Sequence[tuple[str, ...]]) -> None:
         """Write the file; a semicolon separates the columns of a CSV."""
@@ -76,11 +81,12 @@ class Stock:
 
 @dataclass
 class Plan:
-    """Every file of a run, and the vouchers and certificates that they name: certificates with their quantities."""
+    """Every file of a run, and what they name: vouchers, certificates with their quantities, pools of contracts."""
 
     uploads: list[Upload] = field(default_factory=list)
     stock: list[Stock] = field(default_factory=list)
     certificates: dict[str, int] = field(default_factory=dict)
+    pools: list[Pool] = field(default_factory=list)
 
 
 def _write_csv(path: Path, lines: Sequence[Sequence[str]]) -> None:
@@ -111,20 +117,32 @@ class _Drawer:
     def draw(self, batches: int) -> Plan:
         self.old = [self._order(code) for code in self._mint(OEMS[0], 300)]
         self._add(Upload(0, OEMS[0], "redeem-vouchers", "csv", REDEEM_HEADERS["csv"], list(self.old)))
+        self.drawn = pools.some_pools(self.rng, PRODUCTS, self.row_count)
+        self.plan.pools += self.drawn
+        self._race()
+        self._draws()
+        self._nights()
+        self._draws()
         while len(self.plan.uploads) <= batches:
             draw = self.rng.random()
-            if draw < 0.2:
+            if draw < 0.15:
                 self._add(self._mint_orders())
-            elif draw < 0.3:
+            elif draw < 0.25:
                 self._send_again()
-            elif draw < 0.42:
+            elif draw < 0.35:
                 self._rivals()
-            elif draw < 0.5:
+            elif draw < 0.43:
                 self._all_or_nothing()
-            elif draw < 0.65:
+            elif draw < 0.55:
                 self._add(self._registrations())
-            elif draw < 0.75:
+            elif draw < 0.65:
                 self._moves()
+            elif draw < 0.75:
+                self._draws()
+            elif draw < 0.78:
+                self._race()
+            elif draw < 0.84:
+                self._nights()
             else:
                 self._add(self._redemptions())
         del self.plan.uploads[batches + 1 :]
@@ -217,6 +235,45 @@ class _Drawer:
         rivals = [one.number for one in self.plan.uploads if one.kind == upload.kind and one.names == source.number]
         upload.names, upload.after = source.number, rivals[-1] if rivals else source.number
         self._add(upload)
+
+    def _last(self, *kinds: str) -> int | None:
+        """The last file of some kinds so far that is no race."""
+        found = [one.number for one in self.plan.uploads if one.kind in kinds and not one.is_race]
+        return found[-1] if found else None
+
+    def _draws(self) -> None:
+        """Two files that draw from the same pools: who is confirmed first goes first; the first gives back, too."""
+        earlier, file = self._last("draw-down"), len(self.plan.uploads)
+        known = [] if earlier is None else self.plan.uploads[earlier].rows
+        rows = pools.draws(self.rng, self.drawn, self.row_count, file, known)
+        first = Upload(0, CUSTOMER, "draw-down", self.rng.choice(("xlsx", "csv")), pools.DRAW_HEADER, rows, "ask")
+        first.after = first.names = earlier
+        rows = pools.draws(self.rng, self.drawn, self.row_count // 2, file + 1, [])
+        second = Upload(0, CUSTOMER, "draw-down", "csv", pools.DRAW_HEADER, rows, "ask")
+        second.after, second.behind = earlier, self._add(first).number
+        self._add(second)
+
+    def _race(self) -> None:
+        """A pool with a hard stop that a customer and its distributor empty at the same time."""
+        number = len(self.plan.uploads)
+        pool = Pool(f"RACE-{number}", PRODUCTS[0], "hard_stop", self.row_count)
+        self.plan.pools.append(pool)
+        for account in (CUSTOMER, DISTRIBUTOR):
+            rows = pools.race(pool, self.row_count, len(self.plan.uploads))
+            upload = Upload(0, account, "draw-down", "csv", pools.DRAW_HEADER, rows)
+            upload.is_race = True
+            self._add(upload)
+
+    def _nights(self) -> None:
+        """Usage is reported, and the nights up to some days are reconciled: late reports adjust what is closed."""
+        told = pools.reports(self.rng, self.drawn, self.row_count)
+        for account, kind, header, rows in (
+            (CUSTOMER, "report-usage", pools.REPORT_HEADER, told),
+            (VENDOR, "reconcile-contracts", pools.NIGHT_HEADER, pools.nights(self.rng, self.drawn)),
+        ):
+            upload = Upload(0, account, kind, self.rng.choice(("xlsx", "csv")), header, rows)
+            upload.after = self._last("report-usage", "reconcile-contracts")
+            self._add(upload)
 
     def _send_again(self) -> None:
         """An earlier file under a new request key, once the first answer is there."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -21,10 +22,12 @@ from config.wiring import App, child_environment, open_app
 from jobs.supervising import Supervisor, supervised
 from models import accounts, products, serials, vouchers, workers
 from models.database import copy_line, scalar, transaction
+from tests.crash import pools
 from tests.crash.files import DISTRIBUTOR, OEMS, PRODUCTS, VENDOR, Plan
 from tests.crash.proxies import Proxy
 
 BUCKET = "keymill-crash"
+_MIGRATING = threading.Lock()  # alembic keeps its state in its modules, and two installations may be made at once
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,11 @@ def installed(
             unknown_codes_a_day=10**9,
             **settings,  # type: ignore[arg-type]
         )
-        with open_app(given) as app:
+        with ExitStack() as stack:
+            with _MIGRATING:
+                app = stack.enter_context(open_app(given))
             load(app, plan)
+            pools.load(app, plan.pools, DISTRIBUTOR)
             units = [("worker", _command("worker", bug))] * processes + [("scheduler", _command("scheduler", bug))]
             with supervised(units, child_environment(app), home / "processes.log") as supervisor:
                 yield Installation(home, app, supervisor, proxy)

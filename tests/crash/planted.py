@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from jobs import broker
-from models import leases, rows
+from models import contracts, leases, rows
 from models.database import raw, run
 
 
@@ -53,6 +53,19 @@ def _never_released() -> None:
     leases.release_expired = lambda connection: []
 
 
+def _unlocked() -> None:
+    """Draw-downs do not lock their contracts, and a moment goes by after they looked at what is drawn."""
+    by_key, drawn = contracts.by_key, contracts.drawn
+    contracts.by_key = lambda connection, keys, *, lock: by_key(connection, keys, lock=False)
+
+    def drawn_then(connection: Any, line_ids: Any) -> dict[int, int]:
+        found = drawn(connection, line_ids)
+        time.sleep(0.3)
+        return found
+
+    contracts.drawn = drawn_then
+
+
 def _counting() -> None:
     """The sweep counts the messages that dead workers took as calls that are under way: a bug that there was."""
     broker.calls_waiting = lambda redis_url: int(broker.connect(redis_url).do_qsize(broker.QUEUE))
@@ -62,6 +75,7 @@ BUGS: dict[str, Callable[[], None]] = {
     "unfenced": _unfenced,
     "torn": _torn,
     "never-released": _never_released,
+    "unlocked": _unlocked,
     "counting": _counting,
 }
 

@@ -54,6 +54,8 @@ LONGEST_WAIT_SECONDS = 1.2  # before a fault
 FILES_A_FAULT = 0.75
 SPARE_FILES = 5  # for faults that meet nobody at first
 
+Came = tuple[Answers, Answers]  # the answers of a run, and what its statements say
+
 
 @dataclass(frozen=True)
 class Storm:
@@ -123,20 +125,21 @@ def _bar(console: Console, quiet: bool) -> Iterator[Progress]:
 def run(plan: Plan, seed: int, storm: Storm, home: Path, bar: Progress) -> Report:
     """The disturbed run and its books; the same files once more undisturbed, and meanwhile a worker that is stopped."""
     report = Report(seed)
-    answers = _disturbed(plan, report, storm, home, bar)
-    if answers is None or report.wrong:
+    came = _disturbed(plan, report, storm, home, bar)
+    if came is None or report.wrong:
         return report
     with ThreadPoolExecutor(1) as aside:
         stopping = aside.submit(stop_a_worker, home / "stopped", storm.stopped, seed) if storm.stopped else None
         undisturbed = _undisturbed(plan, report, storm.patience, home, bar)
-        report.wrong += differences(answers, undisturbed, plan.uploads)
+        for one, other in zip(came, undisturbed, strict=True):
+            report.wrong += differences(one, other, plan.uploads)
         if stopping is not None:
             report.seconds["stopped worker's chunk done"], wrong = stopping.result()
             report.wrong += wrong
     return report
 
 
-def _disturbed(plan: Plan, report: Report, storm: Storm, home: Path, bar: Progress) -> Answers | None:
+def _disturbed(plan: Plan, report: Report, storm: Storm, home: Path, bar: Progress) -> Came | None:
     start = time.monotonic()
     with installed(home / "disturbed", plan, processes=WORKERS, on_s3=True, bug=storm.bug, **SETTINGS) as site:
         wait_for_workers(site.app, WORKERS)
@@ -148,11 +151,11 @@ def _disturbed(plan: Plan, report: Report, storm: Storm, home: Path, bar: Progre
         books = Books(site.app, sender.batches, plan.uploads, sender.rows)
         task = bar.add_task("books", total=len(plan.uploads))
         report.wrong += books.check(lambda: bar.advance(task))
+        came = answers, _ = books.answers(), books.statements()
         report.counts |= books.counts
-        answers = books.answers()
     report.codes = dict(Counter(code for codes in answers.values() for code in codes))
     report.seconds["checked"] = round(time.monotonic() - start, 1)
-    return answers
+    return came
 
 
 def _storm(plan: Plan, report: Report, storm: Storm, site: Installation, home: Path, bar: Progress) -> Sender | None:
@@ -225,7 +228,7 @@ def _wait(sender: Sender, watcher: Watcher, report: Report, bar: Progress) -> bo
     return sender.ended.is_set() and sender.error is None
 
 
-def _undisturbed(plan: Plan, report: Report, patience: float, home: Path, bar: Progress) -> Answers:
+def _undisturbed(plan: Plan, report: Report, patience: float, home: Path, bar: Progress) -> Came:
     """The same files with large chunks, a folder for a store, and nobody killed."""
     start = time.monotonic()
     with installed(home / "undisturbed", plan, processes=2, on_s3=False) as site:
@@ -235,9 +238,10 @@ def _undisturbed(plan: Plan, report: Report, patience: float, home: Path, bar: P
         watcher.start()
         if not _wait(sender, watcher, report, bar):
             report.wrong.append("the undisturbed run did not end")
-        answers = Books(site.app, sender.batches, plan.uploads, sender.rows).answers()
+        books = Books(site.app, sender.batches, plan.uploads, sender.rows)
+        came = books.answers(), books.statements()
     report.seconds["undisturbed"] = round(time.monotonic() - start, 1)
-    return answers
+    return came
 
 
 if __name__ == "__main__":

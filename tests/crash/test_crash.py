@@ -33,6 +33,8 @@ def test_twenty_faults() -> None:
     assert report["wrong"] == [], said
     assert sum(report["faults"].values()) == FAULTS
     assert {"issued", "already_issued", "already_redeemed", "mistyped_code", "voucher_expired"} <= set(report["codes"])
+    assert {"issued_beyond_commitment", "pool_exhausted", "reported", "reconciled"} <= set(report["codes"])
+    assert report["counts"]["statements"]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,7 @@ def test_twenty_faults() -> None:
     [
         ("torn", "flush", "licenses"),  # committed before the outcomes: readers see it
         ("unfenced", "freeze", "stopped for longer than its lease committed"),
+        ("unlocked", "flush", "overdrawn"),  # by a customer and its distributor at the same time
     ],
 )
 def test_planted_bugs(bug: str, fault: str, sentence: str) -> None:
@@ -72,3 +75,4 @@ def test_a_difference_is_told_with_its_row() -> None:
     (told,) = differences(same, {1: ["issued", "already_issued"]}, uploads)
     assert uploads[1].name in told
     assert "row 2" in told
+    assert differences({}, same, uploads)  # nothing where the undisturbed run has something

@@ -10,11 +10,12 @@ from sqlalchemy import Engine
 
 from models import vouchers
 from models.database import fetch, is_outage
+from tests.crash import pools
 
 PAUSE_SECONDS = 0.25
 
 # What one reader sees in one snapshot: nothing that is ever half done.
-BALANCE = """
+BALANCE = f"""
 SELECT (SELECT count(*) FROM vouchers WHERE order_id IS NULL) AS stock,
        (SELECT count(*) FROM vouchers WHERE order_id IS NOT NULL) AS coded,
        (SELECT coalesce(sum(minted), 0) FROM mint_orders) AS ordered,
@@ -22,7 +23,9 @@ SELECT (SELECT count(*) FROM vouchers WHERE order_id IS NULL) AS stock,
        (SELECT count(*) FROM outcomes o JOIN batches b ON b.id = o.batch_id
         WHERE o.code = 'issued' AND b.kind = 'redeem-vouchers') AS issued,
        (SELECT count(*) FROM (SELECT FROM serials s LEFT JOIN licenses l ON l.serial_id = s.id AND l.state = 'active'
-        GROUP BY s.id HAVING s.remaining + coalesce(sum(l.quantity), 0) <> s.quantity) uneven) AS uneven
+        GROUP BY s.id HAVING s.remaining + coalesce(sum(l.quantity), 0) <> s.quantity) uneven) AS uneven,
+       (SELECT count(*) FROM ({pools.OVERDRAWN}) pools) AS overdrawn,
+       (SELECT count(*) FROM ({pools.UNEVEN}) pools) AS unlicensed
 """
 # What changes as long as work goes on; empty when there is none.
 LIFE = """
@@ -92,8 +95,21 @@ class Watcher(threading.Thread):
             self._tell(f"nothing happened for {pause:.0f} seconds though there is work")
 
     def _check_sums(
-        self, sums: dict[str, int], stock: int, coded: int, ordered: int, licenses: int, issued: int, uneven: int
+        self,
+        sums: dict[str, int],
+        stock: int,
+        coded: int,
+        ordered: int,
+        licenses: int,
+        issued: int,
+        uneven: int,
+        overdrawn: int,
+        unlicensed: int,
     ) -> None:
+        if overdrawn:
+            self._tell(f"{overdrawn} pools are overdrawn in spite of a hard stop")
+        if unlicensed:
+            self._tell(f"{unlicensed} pools of which more or less is drawn than their licenses are")
         if uneven:
             self._tell(f"{uneven} certificates of which issued and left are not what was bought")
         if stock != self._stock:

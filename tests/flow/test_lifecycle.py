@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +13,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from config.wiring import App
-from jobs import control, reverting, sweep, working
+from jobs import control, reverting
 from models import serials
 from models.database import fetch
-from tests.apps import account, answers, outcome_codes, previewed_codes
+from tests.apps import account, answers, outcome_codes, previewed_codes, work_off
 from tests.flow.ledger import Answer, Certificate, Ledger, License, Notification
 
 Submit = Callable[..., int]
@@ -53,33 +50,6 @@ def shop(app: App) -> App:
     """A distributor; products come with each run."""
     account(app, "DIST", "distributor")
     return app
-
-
-def work_off(app: App, batch_id: int, workers: int) -> None:
-    """Let so many workers work at once until a batch has ended, or waits at its preview."""
-    ended = threading.Event()
-
-    def work(number: int) -> None:
-        heartbeat = working.Heartbeat(app, f"test {number}", "worker", "here", os.getpid())
-        while not ended.is_set():
-            if not working.work_one(app, heartbeat):
-                time.sleep(0.005)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(workers)]
-    for thread in threads:
-        thread.start()
-    try:
-        while True:
-            sweep.sweep(app)
-            with app.engine.connect() as connection:
-                query = "SELECT state FROM batches WHERE id = %(b)s"
-                if fetch(connection, query, {"b": batch_id})[0][0] in ("previewed", "done", "failed"):
-                    return
-            time.sleep(0.005)
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
 
 
 class Shop:

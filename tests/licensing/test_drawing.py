@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from licensing.contracts import Commitment, Line
-from licensing.drawing import Earlier, Offer, Request, Returned, decide_draw_down, decide_return
+from licensing.drawing import Earlier, Request, Returned, decide_draw_down, decide_return, offer_on
 
 JANUARY, TODAY = date(2026, 1, 1), date(2026, 6, 1)
 LINE = Line(JANUARY, 12, "year", "peak", "true_up", (Commitment(JANUARY, 10, Decimal(1)),))
@@ -35,19 +35,21 @@ def test_the_policy_decides_beyond_the_commitment(
     line: Line, drawn: int, quantity: int, code: str, detail: str
 ) -> None:
     """A hard stop refuses beyond the growth allowance, with what is left; the others issue and say what is beyond."""
-    decision = decide_draw_down(Request(quantity, "", ""), Offer(line, drawn, "CAD", False), None, today=TODAY)
+    offer = offer_on(line, TODAY, sku="CAD", host_bound=False)
+    decision = decide_draw_down(Request(quantity, "", ""), offer, drawn, None)
     assert (decision.code, decision.detail) == (code, detail)
 
 
 def test_only_the_term_counts_and_a_bound_product_needs_a_host() -> None:
     """The first and the last day are inside; a reference that was used before is told by what it brought."""
-    offer = Offer(LINE, 0, "CAD", True)
     for today, code in ((JANUARY, "issued"), (date(2026, 12, 31), "issued"), (date(2027, 1, 1), "contract_not_active")):
-        assert decide_draw_down(Request(1, "H1", ""), offer, None, today=today).code == code
-    assert decide_draw_down(Request(1, "", ""), offer, None, today=TODAY).code == "host_required"
+        offer = offer_on(LINE, today, sku="CAD", host_bound=True)
+        assert decide_draw_down(Request(1, "H1", ""), offer, 0, None).code == code
+    offer = offer_on(LINE, TODAY, sku="CAD", host_bound=True)
+    assert decide_draw_down(Request(1, "", ""), offer, 0, None).code == "host_required"
     earlier = Earlier(3, "KML-1", "H1")
     for quantity, host, code in ((3, "H1", "already_issued"), (3, "", "already_issued"), (3, "H2", "reference_reused")):
-        decision = decide_draw_down(Request(quantity, host, "R1"), offer, earlier, today=TODAY)
+        decision = decide_draw_down(Request(quantity, host, "R1"), offer, 0, earlier)
         assert (decision.code, decision.license_number) == (code, "KML-1" if code == "already_issued" else None)
 
 

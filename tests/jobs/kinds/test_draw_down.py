@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from config.wiring import App
+from jobs import control, pipeline, searching
 from models.database import fetch
 from signing.tokens import claims_of
 from tests.apps import account, answers, one, outcome_codes, previewed_codes, product
@@ -163,3 +166,61 @@ def test_file_order_decides_who_gets_the_last_ones(app: App, submit: Submit, con
     assert outcome_codes(app, batch) == ["issued"] * 10 + ["pool_exhausted"] * 20
     with app.engine.connect() as connection:
         assert fetch(connection, "SELECT count(*), sum(quantity)::int FROM draw_downs", {}) == [(10, 10)]
+
+
+def test_what_was_taken_back_can_be_sent_again(app: App, submit: Submit, contract: None) -> None:
+    """A row whose draw-down was reverted brings a new license, by the same reference."""
+    first = draw(submit, "FC-1;CAD;6;H1;;R1;")
+    assert outcome_codes(app, submit(f"Batch;Row\n{first};1\n", "revert-batches", "VENDOR")) == ["reverted"]
+    (again,) = answers(app, draw(submit, "FC-1;CAD;6;H1;;R1;"))
+    assert again.code == "issued"
+    assert again.license_number != answers(app, first)[0].license_number
+    assert left(app) == 4
+
+
+def test_an_amendment_that_was_confirmed_first_goes_first(
+    app: App, submit: Submit, drive: Callable[[], None], contract: None
+) -> None:
+    """Rows that draw from a contract wait for the batch that amends it."""
+    header = "Contract;Customer number;Product;Quantity;Effective from\n"
+    amended = submit(header + f"FC-1;ACME;CAD;20;{TODAY + timedelta(1)}\n", "load-contracts", "VENDOR", confirm="ask")
+    drawn = draw(submit, "FC-1;CAD;4;H1;;;", confirm="ask")
+    control.confirm(app, amended, actor="test")
+    control.confirm(app, drawn, actor="test")
+    pipeline.advance(app, drawn)
+    runs = "SELECT count(*) FROM chunks WHERE batch_id = %(batch)s AND stage = 'run'"
+    assert one(app, runs, batch=drawn) == 0
+    drive()
+    assert outcome_codes(app, amended) == ["amended"]
+    assert outcome_codes(app, drawn) == ["issued"]
+
+
+def test_licenses_are_found_by_the_cost_center_that_they_were_drawn_for(
+    app: App, submit: Submit, contract: None
+) -> None:
+    """Wherever they moved; by any name of the column, and beside data of the owner's own under the same name."""
+    first, second, third = answers(app, draw(submit, "FC-1;CAD;2;H1;4711;;", "FC-1;CAD;2;H2;IT-1;;", "FC-1;PLM;1;;;;"))
+    moved = submit(f"License;New host ID;Quantity\n{first.license_number};H9;1\n", "rehost-licenses", "ACME")
+    submit(f"License;Cost center\n{third.license_number};it-9\n", "annotate-licenses", "ACME")
+    (part,) = answers(app, moved)
+    for wanted, numbers in (
+        ("cost center=4711", {first.license_number, part.license_number, part.detail}),
+        ("Cost Center=it-*", {second.license_number, third.license_number}),
+        ("Centro di costo=it-*", {second.license_number}),
+        ("cost_center=4712", set()),
+        ("cost center>4000", set()),
+    ):
+        found = searching.licenses(app, {}, [wanted], 100)
+        assert {one["number"] for one in found} == numbers
+    assert searching.license(app, part.license_number)["cost_center"] == "4711"
+    assert searching.license(app, third.license_number)["cost_center"] is None
+
+
+def test_other_columns_come_back_with_the_keys(app: App, submit: Submit, contract: None) -> None:
+    """What a list has beside our columns stays in its place, for whoever charges it back."""
+    text = "Project;Contract;Product;Quantity;Host ID;Cost center;Team\nApollo;FC-1;CAD;1;H1;4711;Red\n"
+    batch = submit(text, "draw-down", "ACME")
+    results = one(app, "SELECT results FROM batches WHERE id = %(b)s", b=batch)
+    name = next(file["name"] for file in results["files"] if file["role"] == "result")
+    (line,) = csv.DictReader(io.StringIO(b"".join(app.store.get(name)).decode("utf-8-sig")), delimiter=";")
+    assert (line["Project"], line["Cost center"], line["Team"]) == ("Apollo", "4711", "Red")
