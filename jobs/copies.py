@@ -1,10 +1,11 @@
-"""What a distributor's batch owes its customers: each one's own keys, under that customer's own prefix of the store."""
+"""What a batch owes customers, under each one's own prefix of the store: of a distributor's, each one's own keys."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -23,25 +24,37 @@ _TITLES: tuple[Title, ...] = (
 )
 
 
+class Copy(NamedTuple):
+    """A file for a customer: its name in the store, its bytes."""
+
+    name: str
+    blocks: Iterable[bytes]
+    media_type: str
+
+
 def store(app: App, connection: Connection, batch: Batch, language: Language) -> int:
     """Store a list of keys for each customer of a batch, ``customers/NUMBER/BATCH/keys.csv``; how many customers.
 
     The same for the same batch, so that it may be done twice. Raises ``StoreUnavailable``.
     """
+    return put_all(app, _lists(connection, batch, language))
 
-    def put(made: tuple[str, list[bytes]]) -> None:
-        name, blocks = made
-        app.store.put(name, blocks, media_type=MEDIA_TYPE)
 
-    count, lists = 0, _lists(connection, batch, language)
+def put_all(app: App, copies: Iterator[Copy]) -> int:
+    """Store copies, some at once; how many. Raises ``StoreUnavailable``."""
+
+    def put(copy: Copy) -> None:
+        app.store.put(copy.name, copy.blocks, media_type=copy.media_type)
+
+    count = 0
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        while some := list(islice(lists, 4 * _AT_ONCE)):
+        while some := list(islice(copies, 4 * _AT_ONCE)):
             count += len(list(pool.map(put, some)))
     return count
 
 
-def _lists(connection: Connection, batch: Batch, language: Language) -> Iterator[tuple[str, list[bytes]]]:
+def _lists(connection: Connection, batch: Batch, language: Language) -> Iterator[Copy]:
     found = licenses.of_batch(connection, batch.id, by_customer=True)
     for number, keys in groupby(found, key=lambda key: key.customer_number):
         rows = [(key.number, key.sku, key.version, key.quantity, key.host_id, key.valid_until, key.key) for key in keys]
-        yield f"customers/{number}/{batch.id}/keys.csv", list(listing(_TITLES, rows, language))
+        yield Copy(f"customers/{number}/{batch.id}/keys.csv", list(listing(_TITLES, rows, language)), MEDIA_TYPE)
