@@ -45,7 +45,7 @@ def _of_line(line: ReportedLine, writing: Writing) -> Iterator[tuple[int, str]]:
 
 
 def _gap(line: ReportedLine, entry: Entry, period: str, writing: Writing) -> str:
-    gaps = (line.gaps or {}).get(entry.number)
+    gaps = line.gaps.get(entry.number)
     if not gaps:
         return writing.word("gap_days", line.sku, period, writing.number(entry.missing_days))
     shown = "; ".join(writing.period(gap) for gap in gaps[:3]) + ("; …" if len(gaps) > 3 else "")

@@ -1,6 +1,6 @@
 """One page of PDF for a contract: what was agreed, what was used, what is owed, and why. Made to be sent to a customer.
 
-The same content gives the same bytes. The font has Latin, Greek and Cyrillic letters; what it lacks is shown as a box.
+The same content gives the same bytes. The font has Latin, Greek and Cyrillic letters; what it lacks is shown as ◊.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ROW = 14.5
 _NOTE = 11.5
 _MOST_NOTES = 5
 _WIDEST = 62.0  # of a figure in the table
-_BOX = "□"
+_LACKING = "◊"
 
 
 class _Column(NamedTuple):
@@ -324,7 +324,7 @@ class _MostTellingRows:
 def _coverable(text: str) -> str:
     """A text in characters that the font has."""
     known = _fonts()
-    return "".join(char if ord(char) in known else _BOX for char in text)
+    return "".join(char if ord(char) in known else _LACKING for char in text)
 
 
 def _size(text: str, is_bold: bool, size: float, width: float) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -63,7 +63,7 @@ class ReportedLine:
     terms: Terms
     entries: Sequence[Entry]
     spans: Sequence[Span] = ()
-    gaps: dict[int, Sequence[Period]] | None = None
+    gaps: Mapping[int, Sequence[Period]] = field(default_factory=dict)
 
     @property
     def until(self) -> date:

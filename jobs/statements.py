@@ -25,7 +25,7 @@ from models.contracts import Contract, ContractLine
 from models.database import transaction
 
 Form = Literal["pdf", "xlsx", "json"]
-_AT_ONCE = 50  # contracts that are read together
+_AT_ONCE, _AT_ONCE_WITH_USAGE = 50, 10  # contracts that are read together
 
 
 def gather(
@@ -35,8 +35,9 @@ def gather(
 
     ``with_usage``: with what is known of their usage, too. Contracts without statements are left out.
     """
-    for first in range(0, len(keys), _AT_ONCE):
-        some = keys[first : first + _AT_ONCE]
+    most = _AT_ONCE_WITH_USAGE if with_usage else _AT_ONCE
+    for first in range(0, len(keys), most):
+        some = keys[first : first + most]
         found = contracts.by_key(connection, some, lock=False)
         block = _Block(connection, list(found.values()), batch_id, with_usage=with_usage)
         for key in some:
@@ -79,12 +80,12 @@ class _Block:
     def _line(self, line: ContractLine) -> ReportedLine:
         product, terms = self._products[line.product_id], rules_of(line)
         entries = [Entry(*entry) for entry in self._entries[line.id]]
-        spans: Sequence[Span] = ()
-        if self._with_usage:
-            until = max(entry.until for entry in entries)
-            spans = self._spans(line, terms, until)
+        named = product.sku, product.name, line.terms["currency"], terms, entries
+        if not self._with_usage:
+            return ReportedLine(*named)
+        spans = self._spans(line, terms, max(entry.until for entry in entries))
         gaps = {entry.number: _gaps(terms, entry, spans) for entry in entries if entry.missing_days}
-        return ReportedLine(product.sku, product.name, line.terms["currency"], terms, entries, spans, gaps)
+        return ReportedLine(*named, spans, gaps)
 
     def _spans(self, line: ContractLine, terms: rules.Line, until: date) -> list[Span]:
         if terms.report_days is None:
