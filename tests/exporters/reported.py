@@ -40,9 +40,17 @@ def line(
     for number, period in enumerate((one for one in agreed.periods() if one.starts <= UNTIL), first_number):
         last = min(period.ends, UNTIL)
         told = rules.state(agreed, period, rules.fold(agreed, period, spans, last), last)
-        figures = (told.used, told.peak, told.peak_day, told.over, told.unused, told.is_tolerated, told.owed)
+        figures: tuple[Any, ...] = (
+            told.used,
+            told.peak,
+            told.peak_day,
+            told.over,
+            told.unused,
+            told.is_tolerated,
+            told.owed,
+        )
         missing = sum(one.days for one in told.missing)
-        place = period.starts, period.ends, last, told.committed, 0
+        place: tuple[Any, ...] = period.starts, period.ends, last, told.committed, 0
         state = "closed" if last == period.ends else "open"
         entries.append(Entry(number, state, *place, *figures, told.owed_from, missing, None, 7))
         gaps[number] = told.missing

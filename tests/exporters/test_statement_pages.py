@@ -122,7 +122,7 @@ def test_the_same_content_gives_the_same_bytes() -> None:
 
 def test_what_is_over_is_red_where_it_counts() -> None:
     """Days above what is allowed are red; of an average only in a period that is over as a whole."""
-    usage = {"used": 85, "growth_a_month": 2}  # September is over, the average of its quarter is not
+    usage: dict[str, Any] = {"used": 85, "growth_a_month": 2}  # September is over, the average of its quarter is not
     peak, average = line(**usage), line(**usage, metric="average")
     assert peak.entries[2].over and not average.entries[2].over and average.entries[3].over
     assert _red(contract([line(used=50)])) == 0
