@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from exporters.statement_words import Writing
-from exporters.statements import Entry, ReportedContract, ReportedLine
-from licensing.contracts import Period
+from exporters.statements import ReportedContract, ReportedLine
+from licensing.contracts import DAY, Period
+
+_MOST_GAPS = 3  # that are named
 
 
 def notes(contract: ReportedContract, writing: Writing) -> list[str]:
@@ -26,8 +28,7 @@ def _of_line(line: ReportedLine, writing: Writing) -> Iterator[tuple[int, str]]:
         if entry.is_tolerated:
             tolerance = writing.number(line.terms.tolerance)
             yield 3, writing.word("tolerated", line.sku, period, writing.number(entry.over), tolerance)
-        if entry.missing_days:
-            yield 2, _gap(line, entry, period, writing)
+    yield from ((2, sentence) for sentence in _gaps(line, writing))
     for entry in line.entries:
         after = line.replaced_by(entry)
         if after is not None:
@@ -44,9 +45,19 @@ def _of_line(line: ReportedLine, writing: Writing) -> Iterator[tuple[int, str]]:
             yield 4, writing.word("amendment", line.sku, quantities[0], writing.day(now.since), quantities[1])
 
 
-def _gap(line: ReportedLine, entry: Entry, period: str, writing: Writing) -> str:
-    gaps = line.gaps.get(entry.number)
-    if not gaps:
-        return writing.word("gap_days", line.sku, period, writing.number(entry.missing_days))
-    shown = "; ".join(writing.period(gap) for gap in gaps[:3]) + ("; …" if len(gaps) > 3 else "")
-    return writing.word("gap", line.sku, writing.number(entry.missing_days), shown)
+def _gaps(line: ReportedLine, writing: Writing) -> Iterator[str]:
+    """All days without a report that can be named in one sentence, the others period by period."""
+    known: list[Period] = []
+    for entry in line.in_force():
+        gaps = line.gaps.get(entry.number, ())
+        if entry.missing_days and not gaps:
+            period = writing.period(Period(entry.starts, entry.ends))
+            yield writing.word("gap_days", line.sku, period, writing.days(entry.missing_days))
+        for gap in gaps:
+            if known and known[-1].ends + DAY == gap.starts:  # it goes on in the next period
+                known[-1] = Period(known[-1].starts, gap.ends)
+            else:
+                known.append(gap)
+    if known:
+        shown = "; ".join(map(writing.period, known[:_MOST_GAPS])) + ("; …" if len(known) > _MOST_GAPS else "")
+        yield writing.word("gap", line.sku, writing.days(sum(gap.days for gap in known)), shown)

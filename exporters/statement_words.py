@@ -81,13 +81,15 @@ _WORDS: dict[str, tuple[str, str]] = {
         "I grafici di altri {0} prodotti sono nella cartella di lavoro.",
     ),
     "more_notes": ("and {0} more notes.", "e altre {0} note."),
+    "one_day": ("1 day", "1 giorno"),
+    "days": ("{0} days", "{0} giorni"),
     "gap": (
-        "{0}: nothing was reported for {1} days ({2}). They are not read as zero.",
-        "{0}: nessun dato per {1} giorni ({2}). Non valgono zero.",
+        "{0}: nothing was reported on {1} ({2}), which is not read as zero.",
+        "{0}: nessun dato per {1} ({2}), che non vale zero.",
     ),
     "gap_days": (
-        "{0}, {1}: nothing is known of {2} days. They are not read as zero.",
-        "{0}, {1}: nulla si sa di {2} giorni. Non valgono zero.",
+        "{0}, {1}: nothing is known of {2}, which is not read as zero.",
+        "{0}, {1}: nulla si sa di {2}, che non vale zero.",
     ),
     "adjustment": (
         "{0}, {1}: statement {2} replaces {3}, because reports came late. Owed before: {4}; now: {5}.",
@@ -175,6 +177,10 @@ class Writing:
         if period.starts == period.ends:
             return self.day(period.starts)
         return f"{self.day(period.starts)} – {self.day(period.ends)}"
+
+    def days(self, count: int) -> str:
+        """How many days."""
+        return self.word("one_day") if count == 1 else self.word("days", self.number(count))
 
     def month(self, value: date) -> str:
         """The name of a month, short."""

@@ -29,8 +29,8 @@ _NOTHING = {
     "it": "Nessun estratto è nuovo o cambiato: non c'è nulla da riferire.",
 }
 _COPIES = {
-    "en": "Each customer's own statements ({} customers) are stored under customers/NUMBER/{}/ too.",
-    "it": "Gli estratti di ciascun cliente ({} clienti) sono anche in customers/NUMERO/{}/.",
+    "en": "Each customer's own statements (customers: {}) are stored under customers/NUMBER/{}/ too.",
+    "it": "Gli estratti di ciascun cliente (clienti: {}) sono anche in customers/NUMERO/{}/.",
 }
 _NO_PAGES = {
     "en": "Contracts have no pages and sheets and customers no copies, because there are more than {:,} contracts: "

@@ -40,19 +40,12 @@ def line(
     for number, period in enumerate((one for one in agreed.periods() if one.starts <= UNTIL), first_number):
         last = min(period.ends, UNTIL)
         told = rules.state(agreed, period, rules.fold(agreed, period, spans, last), last)
-        figures: tuple[Any, ...] = (
-            told.used,
-            told.peak,
-            told.peak_day,
-            told.over,
-            told.unused,
-            told.is_tolerated,
-            told.owed,
-        )
         missing = sum(one.days for one in told.missing)
-        place: tuple[Any, ...] = period.starts, period.ends, last, told.committed, 0
+        place = period.starts, period.ends, last, told.committed, 0
+        figures = told.used, told.peak, told.peak_day, told.over, told.unused, told.is_tolerated, told.owed
         state = "closed" if last == period.ends else "open"
-        entries.append(Entry(number, state, *place, *figures, told.owed_from, missing, None, 7))
+        facts_told: Any = (number, state, *place, *figures, told.owed_from, missing, None, 7)
+        entries.append(Entry(*facts_told))
         gaps[number] = told.missing
     if adjusted:
         first = entries[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def test_a_page_tells_the_contract_and_what_is_owed() -> None:
 def test_notes_say_what_figures_cannot() -> None:
     """Days that nobody reported, an adjustment with the sum before and after, an amendment."""
     text = text_of(contract())
-    assert "CAD: nothing was reported for 18 days (4 May 2026 – 21 May 2026). They are not read as zero." in text
+    assert "CAD: nothing was reported on 18 days (4 May 2026 – 21 May 2026), which is not read as zero." in text
     assert "statement 51 replaces 1, because reports came late. Owed before: nothing; now: €1,234.50." in text
     assert "CAD: 120 committed from 1 Jul 2026 on, 100 before." in text
     tolerated = contract([line(used=101, growth_a_month=0, tolerance=Decimal(10))])
@@ -57,7 +58,16 @@ def test_a_gap_that_is_no_longer_known_is_told_by_its_days() -> None:
     """Where reports came after the statement, only what it counted is said."""
     whole = contract().lines[0]
     text = text_of(contract([type(whole)(*(whole.sku, whole.name, "EUR", whole.terms, whole.entries, whole.spans))]))
-    assert "CAD, 1 Apr 2026 – 30 Jun 2026: nothing is known of 18 days." in text
+    assert "CAD, 1 Apr 2026 – 30 Jun 2026: nothing is known of 18 days, which is not read as zero." in text
+
+
+def test_a_gap_goes_on_over_the_end_of_a_period() -> None:
+    """It is told once, however many periods it covers; a day is a day."""
+    over_the_end = line(gap=(date(2026, 3, 20), date(2026, 4, 10)))
+    assert "on 22 days (20 Mar 2026 – 10 Apr 2026)" in text_of(contract([over_the_end]))
+    assert "on 1 day (4 May 2026)" in text_of(contract([line(gap=(date(2026, 5, 4), date(2026, 5, 4)))]))
+    weekly = line(unit="month", gap=(date(2026, 1, 2), date(2026, 11, 25)), report_days=1)
+    assert "on 328 days (2 Jan 2026 – 25 Nov 2026)" in text_of(contract([weekly]))
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_a_night_leaves_lists_a_workbook_and_pages(app: App, night: int) -> None
     named = {file["what"] for file in manifest["files"]}
     assert named == set(found) - {"manifest"}
     assert manifest["notes"] == [
-        f"Each customer's own statements (2 customers) are stored under customers/NUMBER/{night}/ too."
+        f"Each customer's own statements (customers: 2) are stored under customers/NUMBER/{night}/ too."
     ]
 
 
