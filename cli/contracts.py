@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cli.output import Json, Lang, Output, opened_app, speak, write_file
+from cli.output import Json, Lang, Output, Refused, opened_app, speak, write_file
 
 Form = Literal["pdf", "xlsx", "json"]
 
 
 def statement(
-    contracts: Annotated[list[str], typer.Argument(help="Contracts.", metavar="CONTRACT...")],
+    contracts: Annotated[list[str] | None, typer.Argument(help="Contracts.", metavar="[CONTRACT]...")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="All contracts that this batch reconciled.")] = None,
     to: Annotated[Path, typer.Option("--to", help="Folder to put the files in.", file_okay=False)] = Path(),
     form: Annotated[Form, typer.Option("--format", help="A page, a workbook with charts, or data.")] = "pdf",
     force: Annotated[bool, typer.Option("--force", help="Write over other files of the same names.")] = False,
@@ -26,12 +27,18 @@ def statement(
 
     made = []
     with opened_app() as app:
+        wanted = [*(contracts or ()), *(statements.contracts_of_batch(app, batch) if batch is not None else ())]
+        if not wanted:
+            raise Refused(
+                "nothing_named",
+                "Name contracts, or with --batch a batch that wrote statements.",
+                "Indicare contratti, o con --batch un lotto che ha scritto estratti.",
+            )
         to.mkdir(parents=True, exist_ok=True)
-        for contract in contracts:
-            name, content = statements.report(app, contract, form, out.language)
+        for name, content in statements.reports(app, wanted, form, out.language):
             write_file(to / name, content, force=force)
             out.line(str(to / name))
-            made.append({"contract": contract, "path": str(to / name), "size": len(content)})
+            made.append({"path": str(to / name), "size": len(content)})
     out.document({"files": made})
 
 

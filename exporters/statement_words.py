@@ -23,7 +23,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "customer_number": ("Customer no.", "N. cliente"),
     "contract": ("Contract", "Contratto"),
     "term": ("Term", "Durata"),
-    "time_zone": ("Time zone", "Fuso orario"),
     "until": ("Counted to", "Contato fino al"),
     "batch": ("Batch", "Lotto"),
     "product": ("Product", "Prodotto"),
@@ -37,7 +36,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "committed": ("Committed", "Impegnato"),
     "allowed": ("Allowed", "Consentito"),
     "used": ("Used", "Usato"),
-    "used_average": ("Used (average)", "Usato (media)"),
     "drawn": ("Drawn", "Prelevato"),
     "peak": ("Peak", "Massimo"),
     "peak_day": ("Peak on", "Massimo il"),
@@ -116,12 +114,6 @@ _WORDS: dict[str, tuple[str, str]] = {
         "I primi {0} di {1} estratti; sono tutti nei file CSV e JSON.",
     ),
     "totals_of": ("{0} statements of {1} contracts", "{0} estratti di {1} contratti"),
-    "no_sheets": (
-        "Contracts have no sheets and pages of their own, because there are more than {0}. "
-        "`keymill statement CONTRACT` makes them.",
-        "I contratti non hanno fogli e pagine propri, perché sono più di {0}. "
-        "Li produce `keymill statement CONTRATTO`.",
-    ),
 }
 
 

@@ -34,9 +34,9 @@ _COPIES = {
 }
 _NO_PAGES = {
     "en": "Contracts have no pages and sheets and customers no copies, because there are more than {:,} contracts: "
-    "`keymill statement CONTRACT` makes them at any time.",
+    "`keymill statement --batch {} --to FOLDER` makes the pages.",
     "it": "I contratti non hanno pagine e fogli e i clienti non hanno copie, perché i contratti sono più di {:,}: "
-    "`keymill statement CONTRATTO` li produce in ogni momento.",
+    "produce le pagine `keymill statement --batch {} --to CARTELLA`.",
 }
 
 
@@ -50,7 +50,7 @@ def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Re
     if not found:
         return Reports((), (_NOTHING[language],))
     if len(found) > most:
-        note = _NO_PAGES[language].format(most)
+        note = _NO_PAGES[language].format(most, batch.id)
         return Reports([*making.lists(), making.workbook((), {}, (note,))], (note,))
     pages: dict[str, Path] = {}
     workbook = making.workbook([one.key for one in sorted(found, key=lambda one: not one.is_flagged)], pages, ())

@@ -1,4 +1,4 @@
-"""Statements with all that a report tells of them, read some contracts at a time; and a report of one contract."""
+"""Statements with all that a report tells of them, read some contracts at a time; and reports on request."""
 
 from __future__ import annotations
 
@@ -104,8 +104,21 @@ def file_name(names: Names, code: str, suffix: str) -> str:
     return names.safe(f"statement-{code}{suffix}".replace("/", "_"))
 
 
-def report(app: App, code: str, form: Form, language: Language) -> tuple[str, bytes]:
-    """A contract's report as it stands now: the file's name and content. Raises :class:`Refused`."""
+def contracts_of_batch(app: App, batch_id: int) -> list[str]:
+    """The contracts that a batch wrote statements of, as they are called."""
+    with transaction(app.engine) as connection:
+        return [one.code for one in statement_reports.contracts_of(connection, batch_id)]
+
+
+def reports(app: App, wanted: Sequence[str], form: Form, language: Language) -> Iterator[tuple[str, bytes]]:
+    """Reports of contracts as they stand now: each file's name and content. Raises :class:`Refused`."""
+    names = Names()
+    for code in wanted:
+        found = _found(app, code)
+        yield file_name(names, found.code, f".{form}"), _rendered(found, form, language, app.settings.issuer)
+
+
+def _found(app: App, code: str) -> ReportedContract:
     with transaction(app.engine) as connection:
         key = codes.match_key(code)
         if not contracts.by_key(connection, [key], lock=False):
@@ -121,7 +134,7 @@ def report(app: App, code: str, form: Form, language: Language) -> tuple[str, by
             f"Contract {code} has no statements yet: no reconciliation has counted it.",
             f"Il contratto {code} non ha ancora estratti: nessuna riconciliazione lo ha contato.",
         )
-    return file_name(Names(), found.code, f".{form}"), _rendered(found, form, language, app.settings.issuer)
+    return found
 
 
 def _rendered(contract: ReportedContract, form: Form, language: Language, issuer: str) -> bytes:

@@ -184,7 +184,7 @@ def test_many_contracts_are_listed_and_have_no_pages(app: App, submit: Submit, n
     book = openpyxl.load_workbook(io.BytesIO(content["summary"]))
     assert book.sheetnames == ["Summary", "Statements"]
     (note,) = made.notes
-    assert "more than 2 contracts: `keymill statement CONTRACT` makes them" in note
+    assert f"more than 2 contracts: `keymill statement --batch {night} --to FOLDER` makes the pages" in note
     assert note in [row[0] for row in book["Summary"].iter_rows(values_only=True)]
 
 
@@ -205,19 +205,19 @@ def test_contracts_are_read_some_at_a_time(app: App, night: int, monkeypatch: py
 
 def test_a_report_can_be_made_at_any_time(app: App, night: int) -> None:
     """A page, a workbook of one sheet, data; a contract that is not there or was never counted is refused."""
-    name, page = statements.report(app, " fc-1 ", "pdf", "en")
+    ((name, page),) = statements.reports(app, [" fc-1 "], "pdf", "en")
     assert (name, page) == ("statement-FC-1.pdf", copies(app, night)["ACME/statement-FC-1.pdf"])
-    name, book = statements.report(app, "=A/1", "xlsx", "it")
+    ((name, book),) = statements.reports(app, ["=A/1"], "xlsx", "it")
     sheets = openpyxl.load_workbook(io.BytesIO(book)).worksheets
     assert (name, [sheet.title for sheet in sheets], sheets[0]["A5"].value) == (
         "statement-=A_1.xlsx",
         ["=A 1"],
         "Prodotto",
     )
-    _, data = statements.report(app, "FC-2", "json", "en")
+    ((_, data),) = statements.reports(app, ["FC-2"], "json", "en")
     assert json.loads(data)["batch"] is None
     with pytest.raises(Refused, match="no contract FC-9"):
-        statements.report(app, "FC-9", "pdf", "en")
+        list(statements.reports(app, ["FC-2", "FC-9"], "pdf", "en"))
 
 
 def test_a_contract_without_statements_has_no_report(app: App, submit: Submit) -> None:
@@ -227,7 +227,7 @@ def test_a_contract_without_statements_has_no_report(app: App, submit: Submit) -
     product(app, "PLM")
     submit(CONTRACTS.replace("BETA", "ACME"), "load-contracts", "VENDOR")
     with pytest.raises(Refused, match="has no statements yet"):
-        statements.report(app, "FC-1", "pdf", "en")
+        list(statements.reports(app, ["FC-1"], "pdf", "en"))
 
 
 def test_the_command_writes_files(app: App, night: int, tmp_path: Path) -> None:
@@ -248,5 +248,10 @@ def test_the_command_writes_files(app: App, night: int, tmp_path: Path) -> None:
     assert run("FC-1", "--force").returncode == 0
     assert run("FC-1", "--format", "xlsx").returncode == 0
     assert (tmp_path / "out" / "statement-FC-1.xlsx").is_file()
+    whole = json.loads(run("--batch", str(night), "--format", "json").stdout)["files"]
+    assert [Path(file["path"]).name for file in whole] == [
+        "statement-=A_1.json", "statement-FC-1.json", "statement-FC-2.json",
+    ]  # fmt: skip
+    assert json.loads(run("--batch", "1").stdout)["refused"] == "nothing_named"
     missing = run("FC-9")
     assert (missing.returncode, json.loads(missing.stdout)["refused"]) == (1, "unknown_contract")
