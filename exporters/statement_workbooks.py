@@ -73,7 +73,8 @@ class StatementBook:
         self._book = Workbook(write_only=True)
         self._book.properties.creator = issuer
         self._book.properties.title = word("summary", language)
-        self._names: dict[str, str] = {}
+        self._summary_name = ""
+        self._names: dict[str, str] = {}  # of sheets, by contract
         self._taken: set[str] = set()
 
     def word(self, name: str, *values: object) -> str:
@@ -91,24 +92,22 @@ class StatementBook:
         remarks: Sequence[str] = (),
     ) -> None:
         """The summary and the list. ``contracts``: those that will have sheets, in their order."""
-        summary_name, list_name = self._name("", "summary_sheet"), self._name("", "statements")
-        for code in contracts:
-            self._names[code] = self._name(code)
-        self._summary(Sheet(self._book, summary_name), subtitle, totals, listed[:_SHOWN], remarks)
+        self._summary_name = self._name(self.word("summary_sheet"))
+        list_name = self._name(self.word("statements"))
+        self._names = {code: self._name(code) for code in contracts}
+        self._summary(Sheet(self._book, self._summary_name), subtitle, totals, listed[:_SHOWN], remarks)
         self._list(Sheet(self._book, list_name), listed, count)
 
     def add(self, contract: ReportedContract) -> None:
         """The sheet of a contract: its statements, a chart a line, and below what the charts show."""
-        name = self._names.setdefault(contract.code, self._names.get(contract.code) or self._name(contract.code))
-        sheet = Sheet(self._book, name)
+        sheet = Sheet(self._book, self._names.get(contract.code) or self._name(contract.code))
         writing = Writing(self._language)
         sheet.begin([width for _, width in _SHEET], freeze="A6", titles="5:5")
         sheet.row([sheet.text(f"{contract.code}  ·  {contract.customer}", size=16, bold=True)], height=26)
         facts = (contract.customer_number, contract.country or "", writing.period(contract.term), contract.time_zone)
         until = f"{self.word('until')} {writing.day(contract.until)}"
         sheet.row([sheet.text("  ·  ".join([*filter(None, facts), until]), color=MUTED)])
-        back = self._names.get("")
-        sheet.row([sheet.link(self.word("back"), back)] if back else [])
+        sheet.row([sheet.link(self.word("back"), self._summary_name)] if self._summary_name else [])
         sheet.row([])
         sheet.header([self.word(name) for name, _ in _SHEET], numbers=(4, 5, 6, 7, 9, 10, 13, 15))
         for line, entry in contract.rows():
@@ -123,14 +122,12 @@ class StatementBook:
             file.writelines(_undated(aside))
         aside.unlink()
 
-    def _name(self, wanted: str, title: str = "") -> str:
+    def _name(self, wanted: str) -> str:
         """A name for a sheet that no other one has, whatever the case of its letters."""
-        base, number = wanted or self.word(title), 1
-        while (name := sheet_name(base, number)).casefold() in self._taken:
+        number = 1
+        while (name := sheet_name(wanted, number)).casefold() in self._taken:
             number += 1
         self._taken.add(name.casefold())
-        if title == "summary_sheet":
-            self._names[""] = name
         return name
 
     # Summary and list.

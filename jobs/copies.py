@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
@@ -18,6 +19,7 @@ from models.batches import Batch
 
 MOST_LICENSES = 50_000  # beyond, the batch's own files are the only ones
 _AT_ONCE = 8
+_UNSAFE = re.compile(r"[/\\%]|^\.{1,2}$")
 _TITLES: tuple[Title, ...] = (
     *(FIELDS[name].title for name in ("license", "product", "version", "quantity", "host_id", "expires")),
     {"en": "License key", "it": "Chiave di licenza"},
@@ -30,6 +32,12 @@ class Copy(NamedTuple):
     name: str
     blocks: Iterable[bytes]
     media_type: str
+
+
+def place_of(customer_number: str, batch_id: int) -> str:
+    """Where a customer's copies of a batch lie. Its number is one segment of the name, whatever it is made of."""
+    segment = _UNSAFE.sub(lambda found: "".join(f"%{ord(char):02X}" for char in found[0]), customer_number)
+    return f"customers/{segment}/{batch_id}"
 
 
 def store(app: App, connection: Connection, batch: Batch, language: Language) -> int:
@@ -57,4 +65,4 @@ def _lists(connection: Connection, batch: Batch, language: Language) -> Iterator
     found = licenses.of_batch(connection, batch.id, by_customer=True)
     for number, keys in groupby(found, key=lambda key: key.customer_number):
         rows = [(key.number, key.sku, key.version, key.quantity, key.host_id, key.valid_until, key.key) for key in keys]
-        yield Copy(f"customers/{number}/{batch.id}/keys.csv", list(listing(_TITLES, rows, language)), MEDIA_TYPE)
+        yield Copy(f"{place_of(number, batch.id)}/keys.csv", list(listing(_TITLES, rows, language)), MEDIA_TYPE)

@@ -127,7 +127,7 @@ class _Making:
     def copies(self, pages: Mapping[str, Path]) -> Iterator[Copy]:
         """What each customer gets: its lists, and the pages of its contracts."""
         for number, found in groupby(self._written(), key=lambda contract: contract.customer_number):
-            place, own = f"customers/{number}/{self._batch.id}", list(found)
+            place, own = copies.place_of(number, self._batch.id), list(found)
             yield Copy(f"{place}/statements.csv", list(self._table(own)), listings.MEDIA_TYPE)
             yield Copy(f"{place}/figures.json", list(self._figures(own)), statements_json.MEDIA_TYPE)
             for contract in own:
