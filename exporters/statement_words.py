@@ -71,12 +71,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     "policy_true_forward": ("excess owed from the next period on", "eccesso dovuto dal periodo seguente"),
     "policy_hard_stop": ("no excess", "nessun eccesso"),
     "more_rows": (
-        "and {0} more statements: the workbook has them all.",
-        "e altri {0} estratti: sono tutti nella cartella di lavoro.",
+        "and {0} more statements: all of them are in the contract's workbook, which you can ask for.",
+        "e altri {0} estratti: sono tutti nella cartella di lavoro del contratto, che si può chiedere.",
     ),
     "more_charts": (
-        "Charts of {0} more products are in the workbook.",
-        "I grafici di altri {0} prodotti sono nella cartella di lavoro.",
+        "Charts of {0} more products are in the contract's workbook.",
+        "I grafici di altri {0} prodotti sono nella cartella di lavoro del contratto.",
     ),
     "more_notes": ("and {0} more notes.", "e altre {0} note."),
     "one_day": ("1 day", "1 giorno"),

@@ -100,8 +100,8 @@ def test_it_stays_one_page_whatever_it_has_to_tell(lines: int) -> None:
     many = [line(f"P{number:02}-" + "Y" * 60, first_number=1 + 100 * number, adjusted=True) for number in range(lines)]
     text = text_of(contract(many, **facts))
     assert "Lange GmbH Lange GmbH" in text and "…" in text
-    assert ("more statements: the workbook has them all." in text) == (lines > 2)
-    assert ("more products are in the workbook" in text) == (lines > 6)
+    assert ("more statements: all of them are in the contract's workbook" in text) == (lines > 2)
+    assert ("more products are in the contract's workbook" in text) == (lines > 6)
 
 
 def test_huge_sums_are_shown_whole() -> None:
