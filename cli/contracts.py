@@ -14,7 +14,9 @@ Form = Literal["pdf", "xlsx", "json"]
 
 def statement(
     contracts: Annotated[list[str] | None, typer.Argument(help="Contracts.", metavar="[CONTRACT]...")] = None,
-    batch: Annotated[int | None, typer.Option("--batch", help="All contracts that this batch reconciled.")] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", help="Contracts whose statements this batch wrote last.")
+    ] = None,
     to: Annotated[Path, typer.Option("--to", help="Folder to put the files in.", file_okay=False)] = Path(),
     form: Annotated[Form, typer.Option("--format", help="A page, a workbook with charts, or data.")] = "pdf",
     force: Annotated[bool, typer.Option("--force", help="Write over other files of the same names.")] = False,
