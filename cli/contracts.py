@@ -1,12 +1,47 @@
-"""``keymill explain``: where the figures of a statement come from."""
+"""``keymill statement``, a contract's report, and ``keymill explain``, where the figures of a statement come from."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
-from cli.output import Json, Lang, Output, opened_app, speak
+from cli.output import Json, Lang, Output, Refused, opened_app, speak, write_file
+
+Form = Literal["pdf", "xlsx", "json"]
+
+
+def statement(
+    contracts: Annotated[list[str] | None, typer.Argument(help="Contracts.", metavar="[CONTRACT]...")] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", help="Contracts whose statements this batch wrote last.")
+    ] = None,
+    to: Annotated[Path, typer.Option("--to", help="Folder to put the files in.", file_okay=False)] = Path(),
+    form: Annotated[Form, typer.Option("--format", help="A page, a workbook with charts, or data.")] = "pdf",
+    force: Annotated[bool, typer.Option("--force", help="Write over other files of the same names.")] = False,
+    as_json: Json = False,
+    lang: Lang = None,
+) -> None:
+    """Make the reports of contracts, as their statements stand now."""
+    out = speak(as_json, lang)
+    from jobs import statements
+
+    made = []
+    with opened_app() as app:
+        wanted = [*(contracts or ()), *(statements.contracts_of_batch(app, batch) if batch is not None else ())]
+        if not wanted:
+            raise Refused(
+                "nothing_named",
+                "Name contracts, or with --batch a batch that wrote statements.",
+                "Indicare contratti, o con --batch un lotto che ha scritto estratti.",
+            )
+        to.mkdir(parents=True, exist_ok=True)
+        for name, content in statements.reports(app, wanted, form, out.language):
+            write_file(to / name, content, force=force)
+            out.line(str(to / name))
+            made.append({"path": str(to / name), "size": len(content)})
+    out.document({"files": made})
 
 
 def explain(

@@ -116,6 +116,11 @@ class Settings(BaseSettings):
         default=2_000, ge=100, description="Memory of the child process that writes workbooks for people to look at."
     )
     workbook_cpu_seconds: int = Field(default=300, gt=0, description="Processor time of that child.")
+    statement_pages: int = Field(
+        default=100,
+        ge=0,
+        description="Contracts of a reconciliation up to which each gets a page and a sheet, its customer copies.",
+    )
     limits: Limits = Limits()
 
     unknown_codes_a_day: int = Field(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from isal import isal_zlib
 
 from exporters.delimited import BOM, written
-from exporters.zip_members import DEFLATED, LONGEST_NAME, STORED, Archive, Member
+from exporters.zip_members import LONGEST_NAME, Archive, Member, packed
 
 MEDIA_TYPE = "application/zip"
 INDEX = "index.csv"
@@ -26,12 +26,12 @@ def bundle(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
     """An archive of files by name (``/`` makes folders), then ``index.csv`` with their names, sizes and digests."""
     archive = Archive()
     packer = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -15)
-    names = _Names()
+    names = Names()
     index = BOM + written([["name", "size", "sha256"]], ",")[0]
     packed_index, crc32, size = [packer.compress(index)], isal_zlib.crc32(index), len(index)
     for wanted, content in files:
         name = names.safe(wanted)
-        yield b"".join(archive.member(*_packed(name, content)))
+        yield b"".join(archive.member(*packed(name, content)))
         line = written([[name, len(content), hashlib.sha256(content).hexdigest()]], ",")[0]
         packed_index.append(packer.compress(line))
         crc32, size = isal_zlib.crc32(line, crc32), size + len(line)
@@ -40,14 +40,7 @@ def bundle(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
     yield from archive.end()
 
 
-def _packed(name: str, content: bytes) -> tuple[Member, list[bytes]]:
-    packed = isal_zlib.compress(content, 1, -15)
-    method = DEFLATED if len(packed) < len(content) else STORED
-    data = packed if method == DEFLATED else content
-    return Member(name, isal_zlib.crc32(content), len(data), len(content), method), [data]
-
-
-class _Names:
+class Names:
     """Names that every system can unpack, each once (Windows does not tell upper case from lower case)."""
 
     def __init__(self) -> None:

@@ -149,6 +149,6 @@ class _Formats:
             if last is not None:
                 cell._style = copy.copy(last)
             else:
-                cell.font, cell.fill = Font(bold=True), _HEADER
+                cell.font, cell.fill = Font("Calibri", 11, bold=True), _HEADER
             cells.append(cell)
         return cells

@@ -35,6 +35,7 @@ _NOT_LISTED: dict[Language, tuple[str, str]] = {
 _SEPARATOR: dict[Language, str] = {"en": ",", "it": ";"}  # what Excel of that language takes for one
 _FORMATS = {"date": "yyyy-mm-dd", "integer": "0", "decimal": "General"}  # all others: text
 _LAST_ROW = 1_048_576
+_FONT = "Calibri"  # a font without a name looks like another one than the cells below it
 _REQUIRED_FILL = PatternFill("solid", fgColor="FFFFE699")
 _OPTIONAL_FILL = PatternFill("solid", fgColor="FFE8EEF4")
 
@@ -63,7 +64,7 @@ def _add_column(sheet: Worksheet, column: int, field: Field, language: Language)
     """A titled column: a note on its header, its format all the way down, a drop-down where the values are known."""
     letter = get_column_letter(column)
     header = sheet.cell(1, column, field.title[language])
-    header.font = Font(bold=True)
+    header.font = Font(_FONT, 11, bold=True)
     header.fill = _REQUIRED_FILL if field.required else _OPTIONAL_FILL
     header.number_format = "@"
     note = f"{_MARK[language]} {field.note[language]}" if field.required else field.note[language]
@@ -98,7 +99,7 @@ def _fill_guide(guide: Worksheet, fields: Sequence[Field], kind_name: str, langu
             cell.number_format = "@"
             cell.data_type = "s" if cell.value is not None else cell.data_type
             cell.alignment = Alignment(vertical="top", wrap_text=True)
-            cell.font = Font(bold=number <= 2)
+            cell.font = Font(_FONT, 11, bold=number <= 2)
     for letter, width in zip("ABCDE", (28, 14, 60, 34, 34), strict=True):
         guide.column_dimensions[letter].width = width
     guide.freeze_panes = "A3"

@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from isal import isal_zlib
+
 _U32 = 0xFFFFFFFF
 _U16 = 0xFFFF
 _DATE = (1980 - 1980) << 9 | 1 << 5 | 1  # 1 January 1980, the first day that ZIP knows
@@ -74,3 +76,11 @@ class Archive:
             yield struct.pack("<4sLQL", b"PK\x06\x07", 0, start + size, 1)
         shown = min(count, _U16)
         yield struct.pack("<4sHHHHLLH", b"PK\x05\x06", 0, 0, shown, shown, min(size, _U32), min(start, _U32), 0)
+
+
+def packed(name: str, content: bytes) -> tuple[Member, list[bytes]]:
+    """A member out of its content, packed where that makes it smaller."""
+    data = isal_zlib.compress(content, 1, -15)
+    method = DEFLATED if len(data) < len(content) else STORED
+    kept = data if method == DEFLATED else content
+    return Member(name, isal_zlib.crc32(content), len(kept), len(content), method), [kept]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
 from config.wiring import App
+from exporters.listings import MEDIA_TYPE
 from licensing.cells import PackedCell
 from licensing.decisions import Decision
 from licensing.fields import Field, Language
@@ -95,7 +97,17 @@ class Listing:
     role: str
     rows: int
     blocks: Iterable[bytes]
+    suffix: str = ".csv"
+    media_type: str = MEDIA_TYPE
     how: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Files for people who never saw the uploaded table, and what the manifest says of them."""
+
+    files: Sequence[Listing]
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,8 @@ class Kind:
     ``issues_licenses``: rows are answered with license keys, which come as license files too.
     ``ends_licenses``: licenses end by it, so that the revocation list is written anew.
     ``takes_back``: what answers did, by their codes, where it can be undone.
-    ``listing``: a list for answers that are more than one thing a row.
+    ``listing``: a list for answers that are more than one thing a row. ``reports``: files about what the batch wrote,
+    made in a local folder; what they store for customers is the same each time.
     """
 
     name: str
@@ -127,6 +140,7 @@ class Kind:
     takes_any_column: bool = False
     takes_back: Mapping[str, Effect] = field(default_factory=dict)
     listing: Callable[[App, Connection, Batch], Listing | None] | None = None
+    reports: Callable[[App, Connection, Batch, Path], Reports] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ class Pools:
         self.contracts: dict[str, Contract] = found
         self.products = products.by_sku(connection, list({sku for _, _, sku in named}))
         self.lines = contracts.lines_of(connection, list(found.values()))
-        self.rules = {line.id: _rules_of(line) for line in self.lines.values()}
+        self.rules = {line.id: rules_of(line) for line in self.lines.values()}
         self._work = work
         self._of_customer: dict[tuple[str, int], list[ContractLine]] = {}
         for line in self.lines.values():
@@ -66,7 +66,7 @@ class Pools:
         return self._work.at.astimezone(ZoneInfo(line.contract.time_zone)).date()
 
 
-def _rules_of(line: ContractLine) -> Line:
+def rules_of(line: ContractLine) -> Line:
     """A line as the rules of contracts know it."""
     terms = {name: value for name, value in line.terms.items() if name != "currency"}
     return Line(

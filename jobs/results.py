@@ -14,10 +14,11 @@ import orjson
 from sqlalchemy import Connection
 
 from config.wiring import App
-from exporters import license_bundles, listings, manifests
+from exporters import license_bundles, manifests
 from exporters.pieces import Head, Line, PieceFacts, PieceFormat
 from exporters.results import OUTCOME_TITLES, REASON_TITLE, format_for
 from jobs import copies, workbooks
+from jobs.kind import Listing, Reports
 from jobs.kinds.registry import KINDS
 from licensing.field_catalogue import FIELDS
 from licensing.fields import Language
@@ -97,8 +98,10 @@ def store_all(place: Place, counts: dict[str, int], pieces: Pieces) -> list[dict
     files = [_result(place, pieces), *_rejected(place, counts), *_listing(place)]
     count = _license_count(place, counts)
     files += _licenses(place, count)
+    reports = _reports(place)
+    files += [_listed(place, found) for found in reports.files]
     account = accounts.by_id(place.connection, place.batch.account_id)
-    return [*files, _manifest(place, account, counts, files, _customers(place, account, count))]
+    return [*files, _manifest(place, account, counts, files, [*_customers(place, account, count), *reports.notes])]
 
 
 def _head(place: Place, outcome_titles: tuple[str, ...]) -> Head:
@@ -163,9 +166,17 @@ def _listing(place: Place) -> list[dict[str, Any]]:
     """The kind's own list, where rows were answered with more than fits into a row."""
     make = KINDS[place.batch.kind].listing
     found = make(place.app, place.connection, place.batch) if make else None
-    if found is None:
-        return []
-    return [place.store(found.role, ".csv", found.blocks, found.rows, listings.MEDIA_TYPE, found.how)]
+    return [] if found is None else [_listed(place, found)]
+
+
+def _listed(place: Place, found: Listing) -> dict[str, Any]:
+    return place.store(found.role, found.suffix, found.blocks, found.rows, found.media_type, found.how)
+
+
+def _reports(place: Place) -> Reports:
+    """What the kind has to tell besides, in files of its own."""
+    make = KINDS[place.batch.kind].reports
+    return make(place.app, place.connection, place.batch, place.folder) if make else Reports((), ())
 
 
 def _license_count(place: Place, counts: dict[str, int]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.database import fetch, metadata, records, run, stream
+from models.database import fetch, metadata, records, run
 
 statements = Table(
     "statements",
@@ -171,21 +171,6 @@ def write(connection: Connection, made: Sequence[New], batch_id: int) -> None:
         )
         if count != len(changed):
             raise RuntimeError(f"{len(changed) - count} of {len(changed)} statements were no longer open")
-
-
-def of_batch(connection: Connection, batch_id: int) -> tuple[int, Iterator[tuple[Any, ...]]]:
-    """The statements that a batch wrote, as FlexNet's reconciliation summary has them: how many, and a row each."""
-    count = fetch(connection, "SELECT count(*) FROM statements WHERE batch_id = %(batch)s", {"batch": batch_id})[0][0]
-    rows = stream(
-        connection,
-        "SELECT c.name, c.number, p.name, p.sku, k.code, s.state, s.period_starts, s.period_ends, n.metric, s.used,"
-        " s.committed, s.over, s.owed, n.currency, s.peak, s.peak_day, s.drawn, s.missing_days, s.id FROM statements s"
-        " JOIN contract_lines n ON n.id = s.line_id JOIN contracts k ON k.id = n.contract_id"
-        " JOIN accounts c ON c.id = k.customer_id JOIN products p ON p.id = n.product_id"
-        " WHERE s.batch_id = %(batch)s ORDER BY k.key, p.sku, s.period_starts, s.id",
-        {"batch": batch_id},
-    )
-    return count, rows
 
 
 def card(connection: Connection, number: int) -> dict[str, Any] | None:

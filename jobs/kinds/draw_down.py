@@ -24,7 +24,7 @@ from licensing.field_catalogue import FIELDS
 from licensing.holding import refusal, unknown
 from models import contracts, licenses, products
 from models.contracts import ContractLine
-from models.database import copy_text
+from models.database import NULL, copy_text
 from models.licenses import Held, Shown
 from models.products import Product
 
@@ -38,9 +38,6 @@ COLUMNS = (
     FIELDS["reference"],
     FIELDS["license"],
 )
-
-
-NULL = "\\N"
 
 
 class Pool(NamedTuple):

@@ -83,7 +83,7 @@ def files_covered(app: App, connection: Connection, batch: Batch) -> Listing | N
 
     language = batch.options["language"]
     how = "" if app.settings.effective_store_url.startswith("s3:") else NO_LINKS[language]
-    return Listing("downloads", count, listing(TITLES, lines(), language), how)
+    return Listing("downloads", count, listing(TITLES, lines(), language), how=how)
 
 
 KIND = Kind(

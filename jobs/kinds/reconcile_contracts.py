@@ -1,6 +1,6 @@
 """``reconcile-contracts``: draw-downs, returns and usage reports folded into statements, line by line, up to a day.
 
-The result is a list of statements in the layout of FlexNet's reconciliation summary, with columns of our own after it.
+What comes of it is reported by ``jobs/reports.py``: lists, a workbook, and a page for each contract.
 """
 
 from __future__ import annotations
@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
 
 from sqlalchemy import Connection
 
-from config.wiring import App
-from exporters.listings import Title, listing
-from jobs.kind import Asked, Issued, Kind, Listing, Values, Work
+from jobs import reports
+from jobs.kind import Asked, Issued, Kind, Values, Work
 from jobs.pools import Pools
 from licensing import contracts as rules
 from licensing.contracts import Period
@@ -23,7 +21,6 @@ from licensing.drawing import not_in_term
 from licensing.field_catalogue import FIELDS
 from licensing.reconciling import Standing, next_state
 from models import contracts, statements, usage
-from models.batches import Batch
 from models.contracts import ContractLine
 from models.statements import Figures, New, Stored
 
@@ -32,12 +29,6 @@ COLUMNS = (
     FIELDS["product"].needed(),
     FIELDS["date"].needed(),
 )
-_NAMES = (
-    "enterpriseName", "accountID", "productName", "productID", "featureName", "friendlyName", "startDate", "endDate",
-    "usageUnitName", "usageFromStatement", "entitled", "overageFromStatement", "owed", "currency", "peak", "peakDate",
-    "drawn", "missingDays", "statement",
-)  # fmt: skip
-TITLES: tuple[Title, ...] = tuple({"en": name, "it": name} for name in _NAMES)
 
 
 class Reconciliation:
@@ -124,13 +115,6 @@ class Reconciliation:
         return {}
 
 
-def statements_made(_app: App, connection: Connection, batch: Batch) -> Listing | None:
-    """The statements that a batch wrote."""
-    count, found = statements.of_batch(connection, batch.id)
-    rows = ([f"{cell.normalize():f}" if isinstance(cell, Decimal) else cell for cell in row] for row in found)
-    return Listing("statements", count, listing(TITLES, rows, batch.options["language"])) if count else None
-
-
 KIND = Kind(
     name="reconcile-contracts",
     title={"en": "Reconcile contracts", "it": "Riconciliare contratti"},
@@ -139,5 +123,5 @@ KIND = Kind(
     load=Reconciliation,
     subject=("contract", "product"),
     domain="statement",
-    listing=statements_made,
+    reports=reports.of_batch,
 )

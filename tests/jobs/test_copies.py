@@ -12,6 +12,7 @@ import pytest
 
 from config.wiring import App
 from jobs import copies, status
+from storage.objects import checked_name
 from tests.apps import account, answers, one, product
 
 Submit = Callable[..., int]
@@ -108,3 +109,19 @@ def test_too_many_are_told_and_not_copied(
     many = submit("Serial;Company;E-mail\nCERT-008;Rossi;a@b.it\n", "register-serials", "DIST")
     assert lists(app, many) == {}
     assert notes(app, many) == ["Customers have no lists of their own, because the batch has more than 0 licenses."]
+
+
+@pytest.mark.parametrize(
+    ("number", "place"),
+    [
+        ("KMC-TB70", "customers/KMC-TB70/7"),
+        ("Łódź 1", "customers/Łódź 1/7"),
+        ("ACME/7", "customers/ACME%2F7/7"),
+        ("A%2F", "customers/A%252F/7"),
+        ("..", "customers/%2E%2E/7"),
+        ("a..b\\", "customers/a..b%5C/7"),
+    ],
+)
+def test_a_customer_s_place_is_nobody_else_s(number: str, place: str) -> None:
+    """Whatever a number is made of, it is one segment of a name that the store takes."""
+    assert copies.place_of(number, 7) == place == checked_name(place)

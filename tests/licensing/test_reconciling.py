@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
 from licensing.contracts import Period
-from licensing.reconciling import Standing, next_state
+from licensing.reconciling import Flag, Standing, flags, next_state
 
 QUARTER = Period(date(2026, 1, 1), date(2026, 3, 31))
 INSIDE, LAST, AFTER = date(2026, 2, 1), date(2026, 3, 31), date(2026, 5, 1)
@@ -33,3 +34,22 @@ def test_a_closed_statement_never_changes(
 ) -> None:
     """Open until its last day is counted; then closed, and adjusted beside itself when something comes late."""
     assert next_state(stored, is_equal, QUARTER, until) == becomes
+
+
+@pytest.mark.parametrize(
+    ("state", "over", "is_tolerated", "owed", "missing", "told"),
+    [
+        ("closed", "0", False, "0", 0, ()),
+        ("open", "3", False, "10", 0, ("owed",)),
+        ("closed", "3", False, "0", 0, ("over",)),
+        ("closed", "3", True, "0", 0, ("tolerated",)),
+        ("closed", "0", False, "0", 5, ("missing",)),
+        ("adjusted", "0", False, "0", 0, ("adjusted",)),
+        ("adjusted", "3", False, "10", 5, ("owed", "adjusted", "missing")),
+    ],
+)
+def test_what_is_to_be_looked_at_is_flagged(
+    state: str, over: str, is_tolerated: bool, owed: str, missing: int, told: tuple[Flag, ...]
+) -> None:
+    """The gravest reason first; excess is owed, or not owed, or tolerated."""
+    assert flags(state, Decimal(over), is_tolerated, Decimal(owed), missing) == told

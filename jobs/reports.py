@@ -1,0 +1,135 @@
+"""The files of a reconciliation: lists, a workbook, a page for each contract, and each customer's own of them.
+
+Lists (CSV, JSON) and the workbook's summary tell what the batch wrote; a contract's page and sheet tell of all its
+periods. What makes pages and workbooks is imported when it is needed, so that workers that make none stay small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from config.wiring import App
+from exporters import license_bundles, listings, statement_lists, statements_json
+from exporters.license_bundles import Names
+from exporters.statements import Entry, ReportedContract
+from jobs import copies, statements
+from jobs.copies import Copy
+from jobs.kind import Listing, Reports
+from licensing.fields import Language
+from models import statement_reports
+from models.batches import Batch
+from storage.objects import file_blocks
+
+_NOTHING = {
+    "en": "No statement was new or changed, so there is nothing to report.",
+    "it": "Nessun estratto è nuovo o cambiato: non c'è nulla da riferire.",
+}
+_COPIES = {
+    "en": "Each customer's own statements (customers: {}) are stored under customers/NUMBER/{}/ too.",
+    "it": "Gli estratti di ciascun cliente (clienti: {}) sono anche in customers/NUMERO/{}/.",
+}
+_NO_PAGES = {
+    "en": "Contracts have no pages and sheets and customers no copies, because there are more than {:,} contracts: "
+    "`keymill statement --batch {} --to FOLDER` makes the pages.",
+    "it": "I contratti non hanno pagine e fogli e i clienti non hanno copie, perché i contratti sono più di {:,}: "
+    "produce le pagine `keymill statement --batch {} --to CARTELLA`.",
+}
+
+
+def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Reports:
+    """The reports of a batch, made in a folder; customers' copies are stored. Raises ``StoreUnavailable``.
+
+    Where the batch wrote nothing, or of very many contracts, a note tells what is not there.
+    """
+    making = _Making(app, connection, batch, folder)
+    language, found, most = making.language, making.found, app.settings.statement_pages
+    if not found:
+        return Reports((), (_NOTHING[language],))
+    if len(found) > most:
+        note = _NO_PAGES[language].format(most, batch.id)
+        return Reports([*making.lists(), making.workbook((), {}, (note,))], (note,))
+    pages: dict[str, Path] = {}
+    workbook = making.workbook([one.key for one in sorted(found, key=lambda one: not one.is_flagged)], pages, ())
+    copies.put_all(app, making.copies(pages))
+    customers = len({one.customer_number for one in found})
+    files = [*making.lists(), workbook, making.bundle(pages)]
+    return Reports(files, (_COPIES[language].format(customers, batch.id),))
+
+
+class _Making:
+    """The making of one batch's reports."""
+
+    def __init__(self, app: App, connection: Connection, batch: Batch, folder: Path) -> None:
+        self._connection, self._batch, self._folder = connection, batch, folder
+        self._issuer = app.settings.issuer
+        self.language: Language = batch.options["language"]
+        self.found = statement_reports.contracts_of(connection, batch.id)
+        self._totals = statement_reports.totals(connection, batch.id)
+        self._count = sum(total[1] for total in self._totals)
+
+    def lists(self) -> Iterator[Listing]:
+        """All statements that the batch wrote, as CSV and as JSON."""
+        yield Listing("statements", self._count, self._table(self._written()))
+        yield Listing("figures", self._count, self._figures(self._written()), ".json", statements_json.MEDIA_TYPE)
+
+    def _written(self) -> Iterator[ReportedContract]:
+        """What the batch wrote, customer by customer."""
+        return statements.gather(self._connection, [one.key for one in self.found], batch_id=self._batch.id)
+
+    def _table(self, found: Iterable[ReportedContract]) -> Iterator[bytes]:
+        rows = (row for contract in found for row in statement_lists.rows(contract))
+        return listings.listing(statement_lists.TITLES, rows, self.language)
+
+    def _figures(self, found: Iterable[ReportedContract]) -> Iterator[bytes]:
+        return statements_json.document(found, issuer=self._issuer, batch=self._batch.id)
+
+    def workbook(self, keys: Sequence[str], pages: dict[str, Path], remarks: Sequence[str]) -> Listing:
+        """The workbook, with a sheet for each of these contracts; the pages of these are made with it, by contract."""
+        from exporters import statement_workbooks
+        from exporters.statement_pages import page
+        from exporters.statement_words import Writing, word
+        from exporters.statement_workbooks import MOST_LISTED, Listed, StatementBook, Total
+
+        book, names = StatementBook(self.language, issuer=self._issuer), Names()
+        gravest = statement_reports.gravest(self._connection, self._batch.id, MOST_LISTED)
+        amount = word("totals_of", self.language, f"{self._count:,}", f"{len(self.found):,}")
+        codes = {one.key: one.code for one in self.found}
+        book.summarize(
+            f"{word('batch', self.language)} {self._batch.id}  ·  {amount}",
+            [Total(*total) for total in self._totals],
+            [
+                Listed(code, number, name, sku, currency, Entry(*entry))
+                for code, number, name, sku, currency, *entry in gravest
+            ],
+            count=self._count,
+            contracts=[codes[key] for key in keys],
+            remarks=remarks,
+        )
+        for contract in statements.gather(self._connection, keys, with_usage=True):
+            book.add(contract)
+            path = self._folder / statements.file_name(names, contract.code, ".pdf")
+            path.write_bytes(page(contract, Writing(self.language, contract.locale), issuer=self._issuer))
+            pages[contract.code] = path
+        target = self._folder / "summary.xlsx"
+        book.save(target)
+        blocks = file_blocks(target)
+        return Listing("summary", self._count, blocks, ".xlsx", statement_workbooks.MEDIA_TYPE)
+
+    def bundle(self, pages: Mapping[str, Path]) -> Listing:
+        """The pages in one archive."""
+        blocks = license_bundles.bundle((path.name, path.read_bytes()) for path in pages.values())
+        return Listing("pages", len(pages), blocks, ".zip", license_bundles.MEDIA_TYPE)
+
+    def copies(self, pages: Mapping[str, Path]) -> Iterator[Copy]:
+        """What each customer gets: its lists, and the pages of its contracts."""
+        for number, found in groupby(self._written(), key=lambda contract: contract.customer_number):
+            place, own = copies.place_of(number, self._batch.id), list(found)
+            yield Copy(f"{place}/statements.csv", list(self._table(own)), listings.MEDIA_TYPE)
+            yield Copy(f"{place}/figures.json", list(self._figures(own)), statements_json.MEDIA_TYPE)
+            for contract in own:
+                path = pages[contract.code]
+                yield Copy(f"{place}/{path.name}", file_blocks(path), "application/pdf")
