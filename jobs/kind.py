@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -111,6 +112,7 @@ class Kind:
     ``ends_licenses``: licenses end by it, so that the revocation list is written anew.
     ``takes_back``: what answers did, by their codes, where it can be undone.
     ``listing``: a list for answers that are more than one thing a row.
+    ``most_rows_a_chunk``: for rows with so much behind each that fewer of them make a chunk.
     """
 
     name: str
@@ -127,8 +129,13 @@ class Kind:
     takes_any_column: bool = False
     takes_back: Mapping[str, Effect] = field(default_factory=dict)
     listing: Callable[[App, Connection, Batch], Listing | None] | None = None
+    most_rows_a_chunk: int = sys.maxsize
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the fields, in the order of a row's values."""
         return tuple(field.name for field in self.fields)
+
+    def chunk_rows(self, app: App) -> int:
+        """How many rows make a chunk, or a slice of a larger one."""
+        return min(app.settings.chunk_rows, self.most_rows_a_chunk)

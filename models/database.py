@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import sys
+from array import array as packed
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, MetaData, create_engine, text
+from sqlalchemy.dialects.postgresql import base as postgresql
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData(
     naming_convention={
@@ -24,6 +28,29 @@ metadata = MetaData(
 IDLE_SECONDS = 10  # that a transaction may stand still
 _cursor_numbers = itertools.count(1)
 ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+class Xid8(UserDefinedType[str]):
+    """The id of a transaction, with which PostgreSQL tells whether a snapshot sees it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """The type as SQL names it."""
+        return "xid8"
+
+
+class PgSnapshot(UserDefinedType[str]):
+    """Which transactions were over at a moment."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """The type as SQL names it."""
+        return "pg_snapshot"
+
+
+postgresql.ischema_names |= {"xid8": Xid8, "pg_snapshot": PgSnapshot}
 
 
 class DatabaseUnavailable(Exception):
@@ -125,6 +152,26 @@ def fetch(connection: Connection, query: str, parameters: dict[str, Any]) -> lis
     cursor = raw(connection).cursor()
     cursor.execute(query, _arrays(parameters))
     return cursor.fetchall()
+
+
+def fetch_integers(
+    connection: Connection, query: str, parameters: dict[str, Any]
+) -> dict[int, tuple[packed[int], packed[int]]]:
+    """The rows of a query of an id and ``array_send`` of two ``int[]`` (without NULL in them), by id.
+
+    For millions of numbers: an array is taken over as a whole, no Python object is made for an element.
+    """
+    cursor = raw(connection).cursor(binary=True)
+    cursor.execute(query, _arrays(parameters))
+    return {number: (_integers(first), _integers(second)) for number, first, second in cursor}
+
+
+def _integers(sent: bytes) -> packed[int]:
+    """An ``int[]`` in PostgreSQL's binary form: five words of head, then a length and a value for each element."""
+    words = packed("i", sent)
+    if sys.byteorder == "little":
+        words.byteswap()
+    return words[6::2]
 
 
 def records(
