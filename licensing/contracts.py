@@ -97,11 +97,18 @@ class Line:
 
     def commitment_on(self, day: date) -> Commitment:
         """What is committed on a day of the term."""
+        if len(self.commitments) == 1:
+            return self.commitments[0]
         return next(one for one in reversed(self.commitments) if one.since <= day or one is self.commitments[0])
 
     def allowed_on(self, day: date) -> Decimal:
         """How much may be used on a day without owing anything: what is committed, and the growth allowance."""
-        return self.commitment_on(day).quantity * (100 + self.growth) / 100
+        return _allowed(self.commitment_on(day).quantity, self.growth)
+
+
+@lru_cache(maxsize=1024)
+def _allowed(quantity: int, growth: Decimal) -> Decimal:
+    return quantity * (100 + growth) / 100
 
 
 @lru_cache(maxsize=1024)
@@ -180,7 +187,8 @@ def fold(line: Line, period: Period, known: Sequence[Known], until: date) -> Fig
         if most > allowed:
             figures.most_over = max(figures.most_over, most - allowed)
             if figures.first_over is None:
-                over = next(number for number, quantity in enumerate(used) if quantity > allowed)
+                whole = int(allowed)  # what is used is a whole number, and compared as one many times as fast
+                over = next(number for number, quantity in enumerate(used) if quantity > whole)
                 figures.first_over = date.fromordinal(first + over)
     if next_day <= last:
         figures.missing.append(_days(next_day, last))

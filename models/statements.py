@@ -66,6 +66,7 @@ Index(
     postgresql_where=text("state <> 'adjusted'"),
 )
 Index("ix_statements_line_id", statements.c.line_id, statements.c.period_starts)
+Index("ix_statements_batch_id", statements.c.batch_id)
 
 
 class Figures(NamedTuple):
@@ -173,19 +174,35 @@ def _replace(connection: Connection, changed: Sequence[New], batch_id: int) -> N
         raise RuntimeError(f"{len(changed) - count} of {len(changed)} statements were no longer open")
 
 
+_SUMMARY = (
+    "c.name", "c.number", "p.name", "p.sku", "k.code", "s.state", "s.period_starts", "s.period_ends", "n.metric",
+    "s.used", "s.committed", "s.over", "s.owed", "n.currency", "s.peak", "s.peak_day", "s.drawn", "s.missing_days",
+    "s.id",
+)  # fmt: skip
+_OF_BATCH = (
+    " FROM statements s JOIN contract_lines n ON n.id = s.line_id JOIN contracts k ON k.id = n.contract_id"
+    " JOIN accounts c ON c.id = k.customer_id JOIN products p ON p.id = n.product_id"
+    " WHERE s.batch_id = %(batch)s ORDER BY k.key, p.sku, s.period_starts, s.id"
+)
+
+
+def count_of_batch(connection: Connection, batch_id: int) -> int:
+    """How many statements a batch wrote."""
+    query = "SELECT count(*) FROM statements WHERE batch_id = %(batch)s"
+    return int(fetch(connection, query, {"batch": batch_id})[0][0])
+
+
 def of_batch(connection: Connection, batch_id: int) -> tuple[int, Iterator[tuple[Any, ...]]]:
     """The statements that a batch wrote, as FlexNet's reconciliation summary has them: how many, and a row each."""
-    count = fetch(connection, "SELECT count(*) FROM statements WHERE batch_id = %(batch)s", {"batch": batch_id})[0][0]
-    rows = stream(
-        connection,
-        "SELECT c.name, c.number, p.name, p.sku, k.code, s.state, s.period_starts, s.period_ends, n.metric, s.used,"
-        " s.committed, s.over, s.owed, n.currency, s.peak, s.peak_day, s.drawn, s.missing_days, s.id FROM statements s"
-        " JOIN contract_lines n ON n.id = s.line_id JOIN contracts k ON k.id = n.contract_id"
-        " JOIN accounts c ON c.id = k.customer_id JOIN products p ON p.id = n.product_id"
-        " WHERE s.batch_id = %(batch)s ORDER BY k.key, p.sku, s.period_starts, s.id",
-        {"batch": batch_id},
-    )
-    return count, rows
+    rows = stream(connection, f"SELECT {', '.join(_SUMMARY)}{_OF_BATCH}", {"batch": batch_id})
+    return count_of_batch(connection, batch_id), rows
+
+
+def texts_of_batch(connection: Connection, batch_id: int) -> Iterator[tuple[str | None, ...]]:
+    """What :func:`of_batch` gives, all of it as texts, numbers without zeros at their ends: for lists of any length."""
+    decimals = {"s.used", "s.over", "s.owed"}
+    columns = (f"trim_scale({name})::text" if name in decimals else f"{name}::text" for name in _SUMMARY)
+    return stream(connection, f"SELECT {', '.join(columns)}{_OF_BATCH}", {"batch": batch_id})
 
 
 def card(connection: Connection, number: int) -> dict[str, Any] | None:

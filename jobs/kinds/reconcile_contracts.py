@@ -8,13 +8,14 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
+from itertools import islice
 
 from sqlalchemy import Connection
 
 from config.wiring import App
+from exporters.delimited import written
 from exporters.listings import Title, listing
 from jobs.kind import Asked, Issued, Kind, Listing, Values, Work
 from jobs.pools import Pools
@@ -39,6 +40,7 @@ _NAMES = (
     "drawn", "missingDays", "statement",
 )  # fmt: skip
 NOTHING = array("i"), array("i")
+ROWS_A_BLOCK = 5_000
 TITLES: tuple[Title, ...] = tuple({"en": name, "it": name} for name in _NAMES)
 
 
@@ -211,9 +213,15 @@ def _of_all_hosts(days: array[int], quantities: array[int]) -> tuple[array[int],
 
 def statements_made(_app: App, connection: Connection, batch: Batch) -> Listing | None:
     """The statements that a batch wrote."""
-    count, found = statements.of_batch(connection, batch.id)
-    rows = ([f"{cell.normalize():f}" if isinstance(cell, Decimal) else cell for cell in row] for row in found)
-    return Listing("statements", count, listing(TITLES, rows, batch.options["language"])) if count else None
+    count = statements.count_of_batch(connection, batch.id)
+    return Listing("statements", count, _written(connection, batch)) if count else None
+
+
+def _written(connection: Connection, batch: Batch) -> Iterator[bytes]:
+    yield from listing(TITLES, (), batch.options["language"])
+    coming = statements.texts_of_batch(connection, batch.id)
+    while block := list(islice(coming, ROWS_A_BLOCK)):
+        yield written(block, ",")[0]
 
 
 KIND = Kind(

@@ -32,10 +32,12 @@ def upgrade() -> None:
     op.drop_constraint(op.f("fk_statements_line_id_contract_lines"), "statements", type_="foreignkey")
     op.drop_index("ix_statements_line_id", table_name="statements")
     op.create_index("ix_statements_line_id", "statements", ["line_id", "period_starts"], unique=False)
+    op.create_index("ix_statements_batch_id", "statements", ["batch_id"], unique=False)
 
 
 def downgrade() -> None:
     """Take the schema back."""
+    op.drop_index("ix_statements_batch_id", table_name="statements")
     op.drop_index("ix_statements_line_id", table_name="statements")
     op.create_index("ix_statements_line_id", "statements", ["line_id"], unique=False)
     op.create_foreign_key(
