@@ -198,11 +198,32 @@ def of_batch(connection: Connection, batch_id: int) -> tuple[int, Iterator[tuple
     return count_of_batch(connection, batch_id), rows
 
 
-def texts_of_batch(connection: Connection, batch_id: int) -> Iterator[tuple[str | None, ...]]:
-    """What :func:`of_batch` gives, all of it as texts, numbers without zeros at their ends: for lists of any length."""
-    decimals = {"s.used", "s.over", "s.owed"}
-    columns = (f"trim_scale({name})::text" if name in decimals else f"{name}::text" for name in _SUMMARY)
-    return stream(connection, f"SELECT {', '.join(columns)}{_OF_BATCH}", {"batch": batch_id})
+def lines_of_batch(connection: Connection, batch_id: int) -> list[tuple[Any, ...]]:
+    """What people wrote in the rows of :func:`of_batch`, line by line: id, the first five columns, and the currency."""
+    return fetch(
+        connection,
+        f"SELECT n.id, {', '.join(_SUMMARY[:5])}, n.currency FROM contract_lines n"
+        " JOIN contracts k ON k.id = n.contract_id JOIN accounts c ON c.id = k.customer_id"
+        " JOIN products p ON p.id = n.product_id"
+        " WHERE n.id IN (SELECT line_id FROM statements WHERE batch_id = %(batch)s)",
+        {"batch": batch_id},
+    )
+
+
+def figures_of_batch(connection: Connection, batch_id: int) -> Iterator[tuple[int, str, str]]:
+    """The rest of :func:`of_batch` in its order: id of the line, and what stands before and behind the currency.
+
+    Numbers, days and words of ours, joined by commas: PostgreSQL writes 120,000 statements like this in less time than
+    it takes to make two million Python values of them.
+    """
+    place = _SUMMARY.index("n.currency")
+    parts = (_joined(_SUMMARY[5:place]), _joined(_SUMMARY[place + 1 :]))
+    return stream(connection, f"SELECT n.id, {', '.join(parts)}{_OF_BATCH}", {"batch": batch_id})
+
+
+def _joined(columns: Sequence[str]) -> str:
+    shown = [f"trim_scale({name})" if name in ("s.used", "s.over", "s.owed") else name for name in columns]
+    return f"format('{','.join(['%%s'] * len(shown))}', {', '.join(shown)})"
 
 
 def card(connection: Connection, number: int) -> dict[str, Any] | None:

@@ -219,9 +219,16 @@ def statements_made(_app: App, connection: Connection, batch: Batch) -> Listing 
 
 def _written(connection: Connection, batch: Batch) -> Iterator[bytes]:
     yield from listing(TITLES, (), batch.options["language"])
-    coming = statements.texts_of_batch(connection, batch.id)
+    lines = {
+        line_id: [written([cells], ",")[0].decode().removesuffix("\r\n") for cells in (named, [currency])]
+        for line_id, *named, currency in statements.lines_of_batch(connection, batch.id)
+    }
+    coming = statements.figures_of_batch(connection, batch.id)
     while block := list(islice(coming, ROWS_A_BLOCK)):
-        yield written(block, ",")[0]
+        told = ((*lines[line_id], before, behind) for line_id, before, behind in block)
+        yield "".join(
+            [f"{names},{before},{currency},{behind}\r\n" for names, currency, before, behind in told]
+        ).encode()
 
 
 KIND = Kind(

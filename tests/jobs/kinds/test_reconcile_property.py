@@ -141,7 +141,7 @@ def interrupted(app: App, submit: Submit, data: st.DataObject, lines: list[Told]
 
 
 @settings(
-    max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+    max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
 )
 @given(LINES, st.data())
 def test_night_by_night_statements_are_those_of_a_day_by_day_count(
@@ -166,7 +166,7 @@ def test_night_by_night_statements_are_those_of_a_day_by_day_count(
         )
     for line in lines:
         line.id = ids[line.code]
-    nights = sorted(data.draw(st.lists(st.dates(EARLIEST, EARLIEST + timedelta(1000)), min_size=2, max_size=4)))
+    nights = sorted(data.draw(st.lists(st.dates(EARLIEST, EARLIEST + timedelta(1000)), min_size=2, max_size=3)))
     closed: set[tuple[Any, ...]] = set()
     for until in nights:
         report(app, submit, data, lines, until)
