@@ -61,7 +61,8 @@ def connect(url: str, *, pool_size: int = 5) -> Engine:
     """An engine for a ``postgresql://`` URL. Connects at first use, checks a pooled connection before lending it.
 
     A transaction that stands still is ended by PostgreSQL: a frozen process must not keep rows locked. Work under a
-    lease may stand still for as long as its lease lasts (``models.leases.still_held``).
+    lease may stand still for as long as its lease lasts (``models.leases.still_held``). What is streamed is read to its
+    end: planned for the first tenth, as PostgreSQL does by itself, a list of 120,000 statements took six seconds.
     """
     if url.startswith("postgresql://"):
         url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
@@ -72,7 +73,7 @@ def connect(url: str, *, pool_size: int = 5) -> Engine:
         connect_args={
             "connect_timeout": 10,
             "application_name": "keymill",
-            "options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s",
+            "options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s -c cursor_tuple_fraction=1",
         },
     )
 

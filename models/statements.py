@@ -174,15 +174,9 @@ def _replace(connection: Connection, changed: Sequence[New], batch_id: int) -> N
         raise RuntimeError(f"{len(changed) - count} of {len(changed)} statements were no longer open")
 
 
-_SUMMARY = (
-    "c.name", "c.number", "p.name", "p.sku", "k.code", "s.state", "s.period_starts", "s.period_ends", "n.metric",
-    "s.used", "s.committed", "s.over", "s.owed", "n.currency", "s.peak", "s.peak_day", "s.drawn", "s.missing_days",
-    "s.id",
-)  # fmt: skip
-_OF_BATCH = (
-    " FROM statements s JOIN contract_lines n ON n.id = s.line_id JOIN contracts k ON k.id = n.contract_id"
-    " JOIN accounts c ON c.id = k.customer_id JOIN products p ON p.id = n.product_id"
-    " WHERE s.batch_id = %(batch)s ORDER BY k.key, p.sku, s.period_starts, s.id"
+_LINES = (
+    " JOIN contracts k ON k.id = n.contract_id JOIN accounts c ON c.id = k.customer_id"
+    " JOIN products p ON p.id = n.product_id"
 )
 
 
@@ -194,36 +188,51 @@ def count_of_batch(connection: Connection, batch_id: int) -> int:
 
 def of_batch(connection: Connection, batch_id: int) -> tuple[int, Iterator[tuple[Any, ...]]]:
     """The statements that a batch wrote, as FlexNet's reconciliation summary has them: how many, and a row each."""
-    rows = stream(connection, f"SELECT {', '.join(_SUMMARY)}{_OF_BATCH}", {"batch": batch_id})
+    rows = stream(
+        connection,
+        "SELECT c.name, c.number, p.name, p.sku, k.code, s.state, s.period_starts, s.period_ends, n.metric, s.used,"
+        " s.committed, s.over, s.owed, n.currency, s.peak, s.peak_day, s.drawn, s.missing_days, s.id FROM statements s"
+        f" JOIN contract_lines n ON n.id = s.line_id{_LINES}"
+        " WHERE s.batch_id = %(batch)s ORDER BY k.key, p.sku, s.period_starts, s.id",
+        {"batch": batch_id},
+    )
     return count_of_batch(connection, batch_id), rows
 
 
 def lines_of_batch(connection: Connection, batch_id: int) -> list[tuple[Any, ...]]:
-    """What people wrote in the rows of :func:`of_batch`, line by line: id, the first five columns, and the currency."""
+    """The lines of :func:`of_batch` in its order: id, metric, currency, and the first five columns."""
     return fetch(
         connection,
-        f"SELECT n.id, {', '.join(_SUMMARY[:5])}, n.currency FROM contract_lines n"
-        " JOIN contracts k ON k.id = n.contract_id JOIN accounts c ON c.id = k.customer_id"
-        " JOIN products p ON p.id = n.product_id"
-        " WHERE n.id IN (SELECT line_id FROM statements WHERE batch_id = %(batch)s)",
+        f"SELECT n.id, n.metric, n.currency, c.name, c.number, p.name, p.sku, k.code FROM contract_lines n{_LINES}"
+        " WHERE n.id IN (SELECT line_id FROM statements WHERE batch_id = %(batch)s) ORDER BY k.key, p.sku",
         {"batch": batch_id},
     )
 
 
-def figures_of_batch(connection: Connection, batch_id: int) -> Iterator[tuple[int, str, str]]:
-    """The rest of :func:`of_batch` in its order: id of the line, and what stands before and behind the currency.
+def texts_of_batch(
+    connection: Connection, batch_id: int, lines: Mapping[int, tuple[str, str, str]]
+) -> Iterator[tuple[str]]:
+    """What :func:`of_batch` gives, a text each with commas between the columns, in the order of the lines.
 
-    Numbers, days and words of ours, joined by commas: PostgreSQL writes 120,000 statements like this in less time than
-    it takes to make two million Python values of them.
+    ``lines``: first five columns, metric and currency as they are to stand there, by line id. PostgreSQL writes 120,000
+    statements like this in less time than it takes to make two million Python values of them.
     """
-    place = _SUMMARY.index("n.currency")
-    parts = (_joined(_SUMMARY[5:place]), _joined(_SUMMARY[place + 1 :]))
-    return stream(connection, f"SELECT n.id, {', '.join(parts)}{_OF_BATCH}", {"batch": batch_id})
-
-
-def _joined(columns: Sequence[str]) -> str:
-    shown = [f"trim_scale({name})" if name in ("s.used", "s.over", "s.owed") else name for name in columns]
-    return f"format('{','.join(['%%s'] * len(shown))}', {', '.join(shown)})"
+    return stream(
+        connection,
+        "SELECT format('%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s', w.names, s.state,"
+        " s.period_starts, s.period_ends, w.metric, trim_scale(s.used), s.committed, trim_scale(s.over),"
+        " trim_scale(s.owed), w.currency, s.peak, s.peak_day, s.drawn, s.missing_days, s.id)"
+        " FROM unnest(%(lines)s::bigint[], %(names)s::text[], %(metrics)s::text[], %(currencies)s::text[])"
+        " WITH ORDINALITY AS w (line_id, names, metric, currency, place) JOIN statements s ON s.line_id = w.line_id"
+        " WHERE s.batch_id = %(batch)s ORDER BY w.place, s.period_starts, s.id",
+        {
+            "batch": batch_id,
+            "lines": list(lines),
+            "names": [names for names, _, _ in lines.values()],
+            "metrics": [metric for _, metric, _ in lines.values()],
+            "currencies": [currency for _, _, currency in lines.values()],
+        },
+    )
 
 
 def card(connection: Connection, number: int) -> dict[str, Any] | None:

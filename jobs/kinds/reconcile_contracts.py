@@ -220,15 +220,17 @@ def statements_made(_app: App, connection: Connection, batch: Batch) -> Listing 
 def _written(connection: Connection, batch: Batch) -> Iterator[bytes]:
     yield from listing(TITLES, (), batch.options["language"])
     lines = {
-        line_id: [written([cells], ",")[0].decode().removesuffix("\r\n") for cells in (named, [currency])]
-        for line_id, *named, currency in statements.lines_of_batch(connection, batch.id)
+        line_id: (_cells(*named), metric, _cells(currency) if currency else "")
+        for line_id, metric, currency, *named in statements.lines_of_batch(connection, batch.id)
     }
-    coming = statements.figures_of_batch(connection, batch.id)
+    coming = statements.texts_of_batch(connection, batch.id, lines)
     while block := list(islice(coming, ROWS_A_BLOCK)):
-        told = ((*lines[line_id], before, behind) for line_id, before, behind in block)
-        yield "".join(
-            [f"{names},{before},{currency},{behind}\r\n" for names, currency, before, behind in told]
-        ).encode()
+        yield "".join([f"{text}\r\n" for (text,) in block]).encode()
+
+
+def _cells(*texts: str) -> str:
+    """What people wrote, as it stands in a list: guarded and quoted."""
+    return written([texts], ",")[0].decode().removesuffix("\r\n")
 
 
 KIND = Kind(
