@@ -1,11 +1,12 @@
 """``keymill bench reconcile``: a year of daily usage folded into statements, then the night after it.
 
 A row is a report: ten lines a contract, 365 days a line. The floor is the bare aggregate over the same rows: most, sum
-and count of each line and month, by the fastest plan of several.
+and count of each line and month, by the fastest plan of three.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 import tempfile
 import time
@@ -22,13 +23,13 @@ from models.database import fetch, run, transaction
 
 FIRST, DAYS, LINES_A_CONTRACT = date(2025, 1, 1), 365, 10
 VENDOR = "VENDOR"
-# A plain scan in parallel, a scan of the index, and what the planner takes by itself: the best one counts.
-_PLANS: tuple[dict[str, str], ...] = (
-    {},
-    {"parallel_setup_cost": "0", "parallel_tuple_cost": "0"},
-    {"parallel_setup_cost": "0", "parallel_tuple_cost": "0", "work_mem": "'256MB'"},
-    {"enable_indexonlyscan": "off", "parallel_setup_cost": "0", "parallel_tuple_cost": "0", "work_mem": "'256MB'"},
-)
+# What PostgreSQL is told to plan with: the table in parallel, the index in parallel, and its own choice.
+_PARALLEL = {"parallel_setup_cost": "0", "parallel_tuple_cost": "0", "work_mem": "'256MB'"}
+_PLANS: dict[str, dict[str, str]] = {
+    "table": _PARALLEL | {"enable_indexonlyscan": "off"},
+    "index": _PARALLEL,
+    "default": {},
+}
 _AGGREGATE = (
     "SELECT line_id, date_trunc('month', day::timestamp), max(quantity), sum(quantity), count(*) FROM usage_reports"
     " WHERE is_current GROUP BY 1, 2"
@@ -52,7 +53,8 @@ def bench(rows: int, workers: int) -> dict[str, Any]:
             _settle(app)
             one, one_report, one_peaks = timed_batch(app, next_file, VENDOR, "reconcile-contracts")
         counted = _statements(app)
-    floor = statistics.mean([before, after])
+    best_before, best_after = min(before.values()), min(after.values())
+    floor = statistics.mean([best_before, best_after])
     return {
         "bench": "reconcile",
         "rows": lines * DAYS,
@@ -64,7 +66,8 @@ def bench(rows: int, workers: int) -> dict[str, Any]:
         "seconds": round(full, 2),
         "increment_seconds": round(one, 2),
         "floor_seconds": round(floor, 2),
-        "floor_spread": round(max(before, after) / min(before, after), 2),
+        "floor_spread": round(max(best_before, best_after) / min(best_before, best_after), 2),
+        "floor_plan_seconds": {plan: round((before[plan] + after[plan]) / 2, 2) for plan in _PLANS},
         "run_ratio": round(full_report["stage_seconds"]["run"] / floor, 2),
         "increment_run_ratio": round(one_report["stage_seconds"]["run"] / full_report["stage_seconds"]["run"], 3),
         "stage_seconds": full_report["stage_seconds"],
@@ -126,18 +129,18 @@ def _settle(app: App) -> None:
         connection.exec_driver_sql("CHECKPOINT")
 
 
-def _aggregate(app: App) -> float:
-    """Seconds of the bare aggregate over all reports, on a warm cache, by the fastest of several plans."""
-    taken: list[float] = []
-    for plan in _PLANS:
+def _aggregate(app: App) -> dict[str, float]:
+    """Seconds of the bare aggregate over all reports on a warm cache, plan by plan."""
+    taken: dict[str, float] = {}
+    for plan, options in _PLANS.items():
         with transaction(app.engine) as connection:
-            for name, value in plan.items():
+            for name, value in options.items():
                 run(connection, f"SET LOCAL {name} = {value}", {})
             for _ in range(2):
                 start = time.perf_counter()
                 fetch(connection, _AGGREGATE, {})
-                taken.append(time.perf_counter() - start)
-    return min(taken)
+                taken[plan] = min(time.perf_counter() - start, taken.get(plan, math.inf))
+    return taken
 
 
 def _lines(app: App) -> list[tuple[Any, ...]]:

@@ -241,6 +241,6 @@ KIND = Kind(
     load=Reconciliation,
     subject=("contract", "product"),
     domain="statement",
-    most_rows_a_chunk=1_000,  # a year of each line is read at once
+    most_rows_a_chunk=1_250,  # a year of each line is read at once
     listing=statements_made,
 )
