@@ -178,11 +178,11 @@ class Reconciliation:
 
     def _causes(self, line_id: int, period: Period) -> list[tuple[int, int]]:
         """The rows that came after a line's last night and say something about a period: batch and row of each."""
-        held = timedelta(self.pools.rules[line_id].report_days or 1)
+        held = timedelta(self.pools.rules[line_id].report_days or 0)  # no report counts where nobody has to report
         return [
             (one.batch_id, one.ordinal)
             for one in self.late.get(line_id, [])
-            if one.day <= period.ends and (not one.is_report or one.day + held > period.starts)
+            if one.day <= period.ends and (not one.is_report or (held and one.day + held > period.starts))
         ]
 
     def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:
