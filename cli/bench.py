@@ -17,6 +17,7 @@ BENCHES = {
     "mint": 500_000,
     "serials": 50_000,
     "draw-down": 200_000,
+    "reconcile": 365_000,
     "read": 200_000,
     "write": 100_000,
     "sign": 50_000,
@@ -29,7 +30,8 @@ def bench(
     workers: Annotated[int, typer.Option(help="Worker processes.", min=1)] = 2,
     lang: Lang = None,
 ) -> None:
-    """Measure: redeem-vouchers, small-beside-big, mint, serials, draw-down, read, write, sign. One JSON line each."""
+    """Measure, a JSON line each: redeem-vouchers, small-beside-big, mint, serials, draw-down, reconcile, read,
+    write, sign."""
     output = speak(as_json=False, lang=lang)
     if name is not None and name not in BENCHES:
         raise typer.BadParameter(", ".join(BENCHES), param_hint="NAME")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from decimal import Decimal
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
+from exporters import listings
+from exporters.delimited import written
 from exporters.listings import Title
-from exporters.statements import ReportedContract
-from licensing.cells import Cell
 
 _NAMES = (
     "enterpriseName", "accountID", "productName", "productID", "featureName", "friendlyName", "startDate", "endDate",
@@ -15,33 +15,17 @@ _NAMES = (
     "drawn", "missingDays", "statement",
 )  # fmt: skip
 TITLES: tuple[Title, ...] = tuple({"en": name, "it": name} for name in _NAMES)
+_BLOCK_ROWS = 5_000
 
 
-def rows(contract: ReportedContract) -> Iterator[list[Cell]]:
-    """A row for every statement of a contract, in the order of :data:`TITLES`."""
-    for line, entry in contract.rows():
-        yield [
-            contract.customer,
-            contract.customer_number,
-            line.name,
-            line.sku,
-            contract.code,
-            entry.state,
-            entry.starts,
-            entry.ends,
-            line.terms.metric,
-            _plain(entry.used),
-            entry.committed,
-            _plain(entry.over),
-            _plain(entry.owed),
-            line.currency,
-            entry.peak,
-            entry.peak_day,
-            entry.drawn,
-            entry.missing_days,
-            entry.number,
-        ]
+def cells(*texts: str | None) -> str:
+    """What people wrote, as it stands in the list: guarded, quoted, with commas between."""
+    return written([texts], ",")[0].decode().removesuffix("\r\n")
 
 
-def _plain(value: Decimal) -> str:
-    return f"{value.normalize():f}"
+def table(lines: Iterable[str]) -> Iterator[bytes]:
+    """The list: lines that are written already, in the order of the titles."""
+    yield from listings.listing(TITLES, (), "en")
+    coming = iter(lines)
+    while block := list(islice(coming, _BLOCK_ROWS)):
+        yield "".join([f"{line}\r\n" for line in block]).encode()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from licensing.contracts import DAY, Period, Span
+from licensing.contracts import DAY, Known, Period
 from licensing.contracts import Line as Terms
 from licensing.reconciling import Flag, flags
 
@@ -62,7 +62,7 @@ class ReportedLine:
     currency: str | None
     terms: Terms
     entries: Sequence[Entry]
-    spans: Sequence[Span] = ()
+    known: Sequence[Known] = ()
     gaps: Mapping[int, Sequence[Period]] = field(default_factory=dict)
 
     @property
@@ -89,35 +89,32 @@ class ReportedLine:
         first, last = self.terms.starts, self.until
         weeks = -(-((last - first).days + 1) // (7 * most))
         step = timedelta(days=1 if (last - first).days < most else 7 * weeks)
-        found, place, day = [], 0, first
+        used, found, day = self._used(first, last), [], first
         while day <= last:
             ends = day + step - DAY
             if last < ends + step / 2:  # a short rest is no point of its own
                 ends = last
-            while place < len(self.spans) and self.spans[place].ends < day:
-                place += 1
-            known = list(_parts(self.spans, place, day, ends))
+            known = [one for one in used[(day - first).days : (ends - first).days + 1] if one is not None]
             commitment = self.terms.commitment_on(day)
             found.append(Point(day, self._level(known), commitment.quantity, self.terms.allowed_on(day)))
             day = ends + DAY
         return found
 
-    def _level(self, known: Sequence[tuple[int, int]]) -> Decimal | None:
+    def _used(self, first: date, last: date) -> list[int | None]:
+        """What was in use on each day from the first to the last; None where nothing is known."""
+        used: list[int | None] = [None] * ((last - first).days + 1)
+        for start, quantities in self.known:
+            for place, quantity in enumerate(quantities, start - first.toordinal()):
+                if 0 <= place < len(used):
+                    used[place] = quantity
+        return used
+
+    def _level(self, known: Sequence[int]) -> Decimal | None:
         if not known:
             return None
         if self.terms.metric == "peak":
-            return Decimal(max(used for used, _ in known))
-        return (Decimal(sum(used * days for used, days in known)) / sum(days for _, days in known)).quantize(
-            Decimal("0.01")
-        )
-
-
-def _parts(spans: Sequence[Span], place: int, first: date, last: date) -> Iterator[tuple[int, int]]:
-    """Quantity and days of what spans from a place on say of the days from the first to the last."""
-    while place < len(spans) and spans[place].starts <= last:
-        span = spans[place]
-        yield span.used, (min(span.ends, last) - max(span.starts, first)).days + 1
-        place += 1
+            return Decimal(max(known))
+        return (Decimal(sum(known)) / len(known)).quantize(Decimal("0.01"))
 
 
 @dataclass(frozen=True, slots=True)

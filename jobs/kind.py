@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -124,6 +125,8 @@ class Kind:
     ``takes_back``: what answers did, by their codes, where it can be undone.
     ``listing``: a list for answers that are more than one thing a row. ``reports``: files about what the batch wrote,
     made in a local folder; what they store for customers is the same each time.
+    ``listing``: a list for answers that are more than one thing a row.
+    ``most_rows_a_chunk``: for rows with so much behind each that fewer of them make a chunk.
     """
 
     name: str
@@ -141,8 +144,13 @@ class Kind:
     takes_back: Mapping[str, Effect] = field(default_factory=dict)
     listing: Callable[[App, Connection, Batch], Listing | None] | None = None
     reports: Callable[[App, Connection, Batch, Path], Reports] | None = None
+    most_rows_a_chunk: int = sys.maxsize
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the fields, in the order of a row's values."""
         return tuple(field.name for field in self.fields)
+
+    def chunk_rows(self, app: App) -> int:
+        """How many rows make a chunk, or a slice of a larger one."""
+        return min(app.settings.chunk_rows, self.most_rows_a_chunk)

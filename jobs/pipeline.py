@@ -89,14 +89,15 @@ def _run_slices(app: App, batch: Batch) -> Slices:
     assert batch.row_count is not None
     if batch.is_atomic or KINDS[batch.kind].is_sequential:
         return [(None, 1, batch.row_count)]
-    return [(0, first, last) for first, last in ranges(batch.row_count, app.settings.chunk_rows)]
+    return [(0, first, last) for first, last in ranges(batch.row_count, KINDS[batch.kind].chunk_rows(app))]
 
 
 def _preview_slices(app: App, connection: Connection, batch: Batch) -> Slices:
     lanes = [(lane, first, last) for lane, first, last, _ in _contested(connection, batch)]
-    if KINDS[batch.kind].is_sequential:
+    kind = KINDS[batch.kind]
+    if kind.is_sequential:
         return [(None, 1, batch.row_count or 0)]
-    return [(0, first, last) for first, last in ranges(batch.row_count or 0, app.settings.chunk_rows)] + lanes
+    return [(0, first, last) for first, last in ranges(batch.row_count or 0, kind.chunk_rows(app))] + lanes
 
 
 def _contested(connection: Connection, batch: Batch) -> list[tuple[int, int, int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from licensing.decisions import Decision
 from models import contracts, products
 from models.contracts import Contract, ContractLine
 
+NOTHING = array("i"), array("i")  # days and quantities of a line that has none
 Named = tuple[str | None, str | None, str]  # contract, or else the customer's number; product
 
 

@@ -21,6 +21,7 @@ from jobs.copies import Copy
 from jobs.kind import Listing, Reports
 from licensing.fields import Language
 from models import statement_reports
+from models import statements as statement_rows
 from models.batches import Batch
 from storage.objects import file_blocks
 
@@ -73,16 +74,22 @@ class _Making:
 
     def lists(self) -> Iterator[Listing]:
         """All statements that the batch wrote, as CSV and as JSON."""
-        yield Listing("statements", self._count, self._table(self._written()))
+        lines = (text for _, text in self._texts())
+        yield Listing("statements", self._count, statement_lists.table(lines))
         yield Listing("figures", self._count, self._figures(self._written()), ".json", statements_json.MEDIA_TYPE)
 
     def _written(self) -> Iterator[ReportedContract]:
         """What the batch wrote, customer by customer."""
         return statements.gather(self._connection, [one.key for one in self.found], batch_id=self._batch.id)
 
-    def _table(self, found: Iterable[ReportedContract]) -> Iterator[bytes]:
-        rows = (row for contract in found for row in statement_lists.rows(contract))
-        return listings.listing(statement_lists.TITLES, rows, self.language)
+    def _texts(self) -> Iterator[tuple[str, str]]:
+        """The customer's number and the line in the list of all that the batch wrote, customer by customer."""
+        lines, customers = dict[int, tuple[str, str, str]](), dict[int, str]()
+        for line_id, metric, currency, *names in statement_rows.lines_of_batch(self._connection, self._batch.id):
+            lines[line_id] = statement_lists.cells(*names), metric, statement_lists.cells(currency) if currency else ""
+            customers[line_id] = names[1]
+        for line_id, text in statement_rows.texts_of_batch(self._connection, self._batch.id, lines):
+            yield customers[line_id], text
 
     def _figures(self, found: Iterable[ReportedContract]) -> Iterator[bytes]:
         return statements_json.document(found, issuer=self._issuer, batch=self._batch.id)
@@ -126,9 +133,11 @@ class _Making:
 
     def copies(self, pages: Mapping[str, Path]) -> Iterator[Copy]:
         """What each customer gets: its lists, and the pages of its contracts."""
+        for number, texts in groupby(self._texts(), key=lambda told: told[0]):
+            table = statement_lists.table([text for _, text in texts])
+            yield Copy(f"{copies.place_of(number, self._batch.id)}/statements.csv", list(table), listings.MEDIA_TYPE)
         for number, found in groupby(self._written(), key=lambda contract: contract.customer_number):
             place, own = copies.place_of(number, self._batch.id), list(found)
-            yield Copy(f"{place}/statements.csv", list(self._table(own)), listings.MEDIA_TYPE)
             yield Copy(f"{place}/figures.json", list(self._figures(own)), statements_json.MEDIA_TYPE)
             for contract in own:
                 path = pages[contract.code]

@@ -70,7 +70,7 @@ def preview(app: App, connection: Connection, chunk: Chunk) -> None:
 
 def _previewed_rows(desk: Desk, connection: Connection) -> Iterator[tuple[list[Row], set[int] | None]]:
     """The slices of a previewed chunk; for a lane, with the ordinals whose answers are this chunk's to tell."""
-    chunk, limit = desk.chunk, desk.app.settings.chunk_rows
+    chunk, limit = desk.chunk, desk.kind.chunk_rows(desk.app)
     if chunk.lane:
         lane = rows.of_subjects_in_lane(connection, chunk.batch_id, chunk.lane)
         for start in range(0, len(lane), limit):
@@ -114,7 +114,7 @@ def _is_stopped(connection: Connection, batch: Batch) -> bool:
 
 def _run_slice(desk: Desk, connection: Connection, tally: Tally, position: int) -> tuple[int, bool]:
     """Work off the rows after a position; says how far it came and whether that was the end."""
-    chunk, limit = desk.chunk, desk.app.settings.chunk_rows
+    chunk, limit = desk.chunk, desk.kind.chunk_rows(desk.app)
     stored = rows.of_chunk(
         connection, chunk.batch_id, first=position + 1, last=chunk.last, lane=chunk.lane, limit=limit
     )

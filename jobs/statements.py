@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -14,11 +14,11 @@ from config.wiring import App
 from exporters import statements_json
 from exporters.license_bundles import Names
 from exporters.statements import Entry, ReportedContract, ReportedLine
-from jobs.pools import rules_of
+from jobs.pools import NOTHING, rules_of
 from jobs.refusals import Refused
 from licensing import codes
 from licensing import contracts as rules
-from licensing.contracts import Period, Span
+from licensing.contracts import Known, Period
 from licensing.fields import Language
 from models import accounts, contracts, products, statement_reports, usage
 from models.contracts import Contract, ContractLine
@@ -57,8 +57,8 @@ class _Block:
         self._products = products.by_id(connection, list({line.product_id for line in lines}))
         self._customers = accounts.by_numbers(connection, list({one.customer_number for one in found}), lock=False)
         self._with_usage = with_usage
-        self._reports: Mapping[int, list[tuple[date, int]]] = usage.by_day(connection, ids) if with_usage else {}
-        self._movements: Mapping[int, list[tuple[date, int]]] = contracts.by_day(connection, ids) if with_usage else {}
+        ever = dict.fromkeys(ids, date.min) if with_usage else {}
+        self._reports, self._movements = usage.by_day(connection, ever), contracts.by_day(connection, ever)
         self._lines: dict[str, list[ReportedLine]] = {}
         for line in lines:
             if line.id in self._entries:
@@ -83,19 +83,21 @@ class _Block:
         named = product.sku, product.name, line.terms["currency"], terms, entries
         if not self._with_usage:
             return ReportedLine(*named)
-        spans = self._spans(line, terms, max(entry.until for entry in entries))
-        gaps = {entry.number: _gaps(terms, entry, spans) for entry in entries if entry.missing_days}
-        return ReportedLine(*named, spans, gaps)
+        known = self._known(line, terms, max(entry.until for entry in entries))
+        gaps = {entry.number: _gaps(terms, entry, known) for entry in entries if entry.missing_days}
+        return ReportedLine(*named, known, gaps)
 
-    def _spans(self, line: ContractLine, terms: rules.Line, until: date) -> list[Span]:
-        if terms.report_days is None:
-            return list(rules.drawn(self._movements.get(line.id, ()), terms.starts, until))
-        return list(rules.reported(self._reports.get(line.id, ()), terms.report_days))
+    def _known(self, line: ContractLine, terms: rules.Line, until: date) -> list[Known]:
+        if terms.report_days is not None:
+            days, quantities = self._reports.get(line.id, NOTHING)
+            return rules.reported(days, quantities, terms.report_days)
+        days, moved = self._movements.get(line.id, NOTHING)
+        return rules.drawn(days, moved, terms.starts.toordinal(), until.toordinal())
 
 
-def _gaps(terms: rules.Line, entry: Entry, spans: Sequence[Span]) -> Sequence[Period]:
+def _gaps(terms: rules.Line, entry: Entry, known: Sequence[Known]) -> Sequence[Period]:
     """The days that a statement knows nothing of; none where it counted others than are missing now."""
-    missing = rules.fold(terms, Period(entry.starts, entry.ends), spans, entry.until).missing
+    missing = rules.fold(terms, Period(entry.starts, entry.ends), known, entry.until).missing
     return missing if sum(gap.days for gap in missing) == entry.missing_days else ()
 
 

@@ -19,10 +19,11 @@ All sums are decimal. The rules, each with a worked example in the tests:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from licensing.terms import add_months
@@ -57,12 +58,11 @@ class Commitment(NamedTuple):
     price: Decimal
 
 
-class Span(NamedTuple):
-    """Days on which one quantity was in use."""
+class Known(NamedTuple):
+    """Days on end of which the usage is known: the first one (as ``date.toordinal`` numbers days), a quantity each."""
 
-    starts: date
-    ends: date
-    used: int
+    first: int
+    used: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,9 @@ class Line:
         """The last day of the term: twelve months from 1 January end with 31 December."""
         return add_months(self.starts, self.months) - DAY
 
-    def periods(self) -> Iterator[Period]:
+    def periods(self) -> tuple[Period, ...]:
         """The periods of the term, each counted from its first day, so that the 31st comes back after February."""
-        step, count, starts = MONTHS[self.unit], 1, self.starts
-        while starts <= self.ends:
-            following = add_months(self.starts, step * count)
-            yield Period(starts, min(following - DAY, self.ends))
-            starts, count = following, count + 1
+        return _periods(self.starts, self.months, self.unit)
 
     def period_of(self, day: date) -> Period | None:
         """The period that a day lies in; None outside the term."""
@@ -101,34 +97,69 @@ class Line:
 
     def commitment_on(self, day: date) -> Commitment:
         """What is committed on a day of the term."""
+        if len(self.commitments) == 1:
+            return self.commitments[0]
         return next(one for one in reversed(self.commitments) if one.since <= day or one is self.commitments[0])
 
     def allowed_on(self, day: date) -> Decimal:
         """How much may be used on a day without owing anything: what is committed, and the growth allowance."""
-        return self.commitment_on(day).quantity * (100 + self.growth) / 100
+        return _allowed(self.commitment_on(day).quantity, self.growth)
 
 
-def reported(reports: Iterable[tuple[date, int]], report_days: int) -> Iterator[Span]:
-    """What is known of the usage by reports, in order of their days (one a day): each holds until the next is due."""
-    held: tuple[date, int] | None = None
-    for day, used in reports:
-        if held is not None:
-            yield Span(held[0], min(day - DAY, held[0] + timedelta(days=report_days - 1)), held[1])
-        held = day, used
-    if held is not None:
-        yield Span(held[0], held[0] + timedelta(days=report_days - 1), held[1])
+@lru_cache(maxsize=1024)
+def _allowed(quantity: int, growth: Decimal) -> Decimal:
+    return quantity * (100 + growth) / 100
 
 
-def drawn(movements: Iterable[tuple[date, int]], starts: date, until: date) -> Iterator[Span]:
-    """What is drawn, day by day, by draw-downs and returns in order of their days: known on every day of the term."""
-    since, total = starts, 0
-    for day, quantity in movements:
-        if day > since:
-            yield Span(since, day - DAY, total)
-            since = day
+@lru_cache(maxsize=1024)
+def _periods(starts: date, months: int, unit: Unit) -> tuple[Period, ...]:
+    first, ends = starts, add_months(starts, months) - DAY
+    found: list[Period] = []
+    while starts <= ends:
+        following = add_months(first, MONTHS[unit] * (len(found) + 1))
+        found.append(Period(starts, min(following - DAY, ends)))
+        starts = following
+    return tuple(found)
+
+
+def reported(days: Sequence[int], used: Sequence[int], report_days: int) -> list[Known]:
+    """What is known of the usage by reports: each holds until the next is due, and no longer than that.
+
+    ``days``: numbers of the reports' days in order; ``used``: the quantity of each. Those of one day (several hosts)
+    are added up.
+    """
+    if not days:
+        return []
+    if len(set(days)) < len(days):
+        sums: dict[int, int] = {}
+        for day, quantity in zip(days, used, strict=True):
+            sums[day] = sums.get(day, 0) + quantity
+        days, used = list(sums), list(sums.values())
+    if days[-1] - days[0] == len(days) - 1:  # one every day, which is most often so
+        return [Known(days[0], [*used, *[used[-1]] * (report_days - 1)])]
+    found: list[Known] = []
+    first, known = days[0], list[int]()
+    for day, quantity, following in zip(days, used, [*days[1:], days[-1] + report_days], strict=True):
+        if day > first + len(known):
+            found.append(Known(first, known))
+            first, known = day, []
+        known += [quantity] * min(following - day, report_days)
+    return [*found, Known(first, known)]
+
+
+def drawn(days: Sequence[int], moved: Sequence[int], first: int, last: int, before: int = 0) -> list[Known]:
+    """What is drawn from one day to another, known on each of them, by draw-downs and returns in order of their days.
+
+    ``before``: what was drawn before them.
+    """
+    known, total = list[int](), before
+    for day, quantity in zip(days, moved, strict=True):
+        if day > last:
+            break
+        known += [total] * (day - first - len(known))
         total += quantity
-    if since <= until:
-        yield Span(since, until, total)
+    known += [total] * (last + 1 - first - len(known))
+    return [Known(first, known)] if known else []
 
 
 @dataclass(slots=True)
@@ -145,38 +176,46 @@ class Figures:
     missing: list[Period] = field(default_factory=list)
 
 
-def fold(line: Line, period: Period, spans: Sequence[Span], until: date) -> Figures:
-    """Go through the days of a period that have passed. ``spans`` in order; ``until``: the last day that is over."""
-    figures, next_day, last = Figures(), period.starts, min(period.ends, until)
-    for span in _cut(line, period, spans, last):
-        if span.starts > next_day:
-            figures.missing.append(Period(next_day, span.starts - DAY))
-        next_day = span.ends + DAY
-        days, allowed = (span.ends - span.starts).days + 1, line.allowed_on(span.starts)
-        figures.known_days += days
-        figures.used_sum += span.used * days
-        figures.allowed_sum += allowed * days
-        if figures.peak_day is None or span.used > figures.peak:
-            figures.peak, figures.peak_day = span.used, span.starts
-        if span.used > allowed:
-            figures.most_over = max(figures.most_over, span.used - allowed)
-            figures.first_over = figures.first_over or span.starts
+def fold(line: Line, period: Period, known: Sequence[Known], until: date) -> Figures:
+    """Go through the days of a period that have passed. ``known`` in order; ``until``: the last day that is over."""
+    figures, next_day = Figures(), period.starts.toordinal()
+    last = min(period.ends, until).toordinal()
+    for first, used in _cut(line, known, next_day, last):
+        if first > next_day:
+            figures.missing.append(_days(next_day, first - 1))
+        next_day = first + len(used)
+        most, allowed = max(used), line.allowed_on(date.fromordinal(first))
+        figures.known_days += len(used)
+        figures.used_sum += sum(used)
+        figures.allowed_sum += allowed * len(used)
+        if figures.peak_day is None or most > figures.peak:
+            figures.peak, figures.peak_day = most, date.fromordinal(first + used.index(most))
+        if most > allowed:
+            figures.most_over = max(figures.most_over, most - allowed)
+            if figures.first_over is None:
+                whole = int(allowed)  # what is used is a whole number, and compared as one many times as fast
+                over = next(number for number, quantity in enumerate(used) if quantity > whole)
+                figures.first_over = date.fromordinal(first + over)
     if next_day <= last:
-        figures.missing.append(Period(next_day, last))
+        figures.missing.append(_days(next_day, last))
     return figures
 
 
-def _cut(line: Line, period: Period, spans: Sequence[Span], last: date) -> Iterator[Span]:
-    """The parts of spans that lie in the period, cut where a commitment begins."""
-    changes = [one.since for one in line.commitments[1:]]
-    for span in spans:
-        starts, ends = max(span.starts, period.starts), min(span.ends, last)
+def _days(first: int, last: int) -> Period:
+    return Period(date.fromordinal(first), date.fromordinal(last))
+
+
+def _cut(line: Line, known: Sequence[Known], first: int, last: int) -> Iterator[Known]:
+    """The parts of what is known from one day to another, cut where a commitment begins."""
+    changes = [one.since.toordinal() for one in line.commitments[1:]]
+    for start, used in known:
+        begins, ends = max(start, first), min(start + len(used) - 1, last)
         for change in changes:
-            if starts < change <= ends:
-                yield Span(starts, change - DAY, span.used)
-                starts = change
-        if starts <= ends:
-            yield Span(starts, ends, span.used)
+            if begins < change <= ends:
+                yield Known(begins, used[begins - start : change - start])
+                begins = change
+        if begins <= ends:
+            yield Known(begins, used[begins - start : ends - start + 1])
 
 
 class Statement(NamedTuple):
@@ -239,8 +278,10 @@ def _owed(line: Line, period: Period, amount: Decimal, first_over: date | None) 
 
 def _whole(line: Line, period: Period) -> Period:
     """A period as it would be if the term did not end in it."""
-    count = next(number for number, one in enumerate(line.periods(), 1) if one.starts == period.starts)
-    return Period(period.starts, add_months(line.starts, MONTHS[line.unit] * count) - DAY)
+    periods = line.periods()
+    if period != periods[-1]:
+        return period
+    return Period(period.starts, add_months(line.starts, MONTHS[line.unit] * len(periods)) - DAY)
 
 
 def rounded(value: Decimal) -> Decimal:

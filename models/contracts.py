@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -24,9 +25,10 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 
-from models.database import copy_in, fetch, metadata, run, stream
+from models.database import Xid8, copy_in, fetch, fetch_integers, metadata, run, stream
 
 contracts = Table(
     "contracts",
@@ -71,6 +73,7 @@ commitments = Table(
     # The row that brought it.
     Column("batch_id", BigInteger, nullable=False),
     Column("ordinal", Integer, nullable=False),
+    Column("xact", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
     CheckConstraint("quantity >= 0", name="quantity"),
 )
 draw_downs = Table(
@@ -87,7 +90,9 @@ draw_downs = Table(
     Column("cost_center", Text),
     Column("batch_id", BigInteger, nullable=False),
     Column("ordinal", Integer, nullable=False),
+    Column("xact", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
 )
+Index("ix_draw_downs_xact", draw_downs.c.xact)
 Index("ix_draw_downs_line_id", draw_downs.c.line_id, draw_downs.c.day)
 Index(
     "uq_draw_downs_reference",
@@ -225,18 +230,24 @@ def commit(connection: Connection, new: Sequence[NewCommitment], batch_id: int) 
     )
 
 
-def to_reconcile(connection: Connection, at: datetime) -> Iterator[tuple[str, str, date]]:
-    """The lines that have begun and of which a period is still open: contract, SKU and the day before an instant.
+# By a line's last night, see models/reconciliations.py.
+_UNSEEN = "u.xact >= pg_snapshot_xmin(r.seen) AND NOT pg_visible_in_snapshot(u.xact, r.seen)"
 
-    The day is that of the contract's time zone. Streamed.
+
+def to_reconcile(connection: Connection, at: datetime) -> Iterator[tuple[str, str, date]]:
+    """The lines that have begun and of which a period is still open, or something came late: contract, SKU and the day
+    before an instant, in the contract's time zone. Streamed.
     """
     return stream(
         connection,
         "SELECT k.code, p.sku, d.day FROM contract_lines n JOIN contracts k ON k.id = n.contract_id"
         " JOIN products p ON p.id = n.product_id"
         " CROSS JOIN LATERAL (SELECT (%(at)s::timestamptz AT TIME ZONE k.time_zone)::date - 1 AS day) d"
-        " WHERE n.starts <= d.day AND NOT EXISTS (SELECT FROM statements s WHERE s.line_id = n.id"
+        " LEFT JOIN reconciliations r ON r.line_id = n.id"
+        " WHERE n.starts <= d.day AND (NOT EXISTS (SELECT FROM statements s WHERE s.line_id = n.id"
         "  AND s.state = 'closed' AND s.period_ends >= (n.starts + make_interval(months => n.months))::date - 1)"
+        f" OR EXISTS (SELECT FROM usage_reports u WHERE u.line_id = n.id AND {_UNSEEN})"
+        f" OR EXISTS (SELECT FROM commitments u WHERE u.line_id = n.id AND {_UNSEEN}))"
         " ORDER BY k.key, p.sku",
         {"at": at},
     )
@@ -260,17 +271,17 @@ def drawn(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:
     return {row[0]: row[1] for row in fetch(connection, query, {"ids": list(line_ids)})}
 
 
-def by_day(connection: Connection, line_ids: Sequence[int]) -> dict[int, list[tuple[date, int]]]:
-    """What was drawn of each line, returns taken off, by day in order."""
-    found: dict[int, list[tuple[date, int]]] = {}
-    for line_id, day, quantity in fetch(
+def by_day(connection: Connection, since: Mapping[int, date]) -> dict[int, tuple[array[int], array[int]]]:
+    """Draw-downs and returns of lines, each from a day on, by line id: days (as ``date.toordinal``) and quantities."""
+    return fetch_integers(
         connection,
-        "SELECT line_id, day, sum(quantity)::int FROM draw_downs WHERE line_id = ANY(%(ids)s)"
-        " GROUP BY line_id, day ORDER BY line_id, day",
-        {"ids": list(line_ids)},
-    ):
-        found.setdefault(line_id, []).append((day, quantity))
-    return found
+        "SELECT w.line_id, d.days, d.quantities FROM unnest(%(lines)s::bigint[], %(since)s::date[])"
+        " AS w (line_id, since) CROSS JOIN LATERAL (SELECT array_send(array_agg(day - date '0001-01-01' + 1)) AS days,"
+        "  array_send(array_agg(quantity)) AS quantities FROM (SELECT day, sum(quantity)::int AS quantity"
+        "  FROM draw_downs WHERE line_id = w.line_id AND day >= w.since GROUP BY day ORDER BY day) o) d"
+        " WHERE d.days IS NOT NULL",
+        {"lines": list(since), "since": list(since.values())},
+    )
 
 
 class Drawn(NamedTuple):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import sys
+from array import array as packed
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, MetaData, create_engine, text
+from sqlalchemy.dialects.postgresql import base as postgresql
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData(
     naming_convention={
@@ -27,6 +31,29 @@ _cursor_numbers = itertools.count(1)
 ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
+class Xid8(UserDefinedType[str]):
+    """The id of a transaction, with which PostgreSQL tells whether a snapshot sees it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """The type as SQL names it."""
+        return "xid8"
+
+
+class PgSnapshot(UserDefinedType[str]):
+    """Which transactions were over at a moment."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """The type as SQL names it."""
+        return "pg_snapshot"
+
+
+postgresql.ischema_names |= {"xid8": Xid8, "pg_snapshot": PgSnapshot}
+
+
 class DatabaseUnavailable(Exception):
     """PostgreSQL cannot be reached or dropped the connection; the work can be tried again."""
 
@@ -35,7 +62,8 @@ def connect(url: str, *, pool_size: int = 5) -> Engine:
     """An engine for a ``postgresql://`` URL. Connects at first use, checks a pooled connection before lending it.
 
     A transaction that stands still is ended by PostgreSQL: a frozen process must not keep rows locked. Work under a
-    lease may stand still for as long as its lease lasts (``models.leases.still_held``).
+    lease may stand still for as long as its lease lasts (``models.leases.still_held``). What is streamed is read to its
+    end: planned for the first tenth, as PostgreSQL does by itself, a list of 120,000 statements took six seconds.
     """
     if url.startswith("postgresql://"):
         url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
@@ -46,7 +74,7 @@ def connect(url: str, *, pool_size: int = 5) -> Engine:
         connect_args={
             "connect_timeout": 10,
             "application_name": "keymill",
-            "options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s",
+            "options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s -c cursor_tuple_fraction=1",
         },
     )
 
@@ -126,6 +154,26 @@ def fetch(connection: Connection, query: str, parameters: dict[str, Any]) -> lis
     cursor = raw(connection).cursor()
     cursor.execute(query, _arrays(parameters))
     return cursor.fetchall()
+
+
+def fetch_integers(
+    connection: Connection, query: str, parameters: dict[str, Any]
+) -> dict[int, tuple[packed[int], packed[int]]]:
+    """The rows of a query of an id and ``array_send`` of two ``int[]`` (without NULL in them), by id.
+
+    For millions of numbers: an array is taken over as a whole, no Python object is made for an element.
+    """
+    cursor = raw(connection).cursor(binary=True)
+    cursor.execute(query, _arrays(parameters))
+    return {number: (_integers(first), _integers(second)) for number, first, second in cursor}
+
+
+def _integers(sent: bytes) -> packed[int]:
+    """An ``int[]`` in PostgreSQL's binary form: five words of head, then a length and a value for each element."""
+    words = packed("i", sent)
+    if sys.byteorder == "little":
+        words.byteswap()
+    return words[6::2]
 
 
 def records(

@@ -22,6 +22,7 @@ from models import (  # noqa: F401 - importing a module puts its tables into the
     maintenance,
     notifications,
     products,
+    reconciliations,
     reversals,
     rows,
     schedule_runs,

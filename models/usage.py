@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-from models.database import copy_in, fetch, metadata, run
+from models.database import Xid8, copy_in, fetch, fetch_integers, metadata, run
 
 # Filled a million rows at a time: no foreign keys, see docs/decisions/0006-schema.md.
 usage_reports = Table(
@@ -39,8 +40,11 @@ usage_reports = Table(
     Column("batch_id", BigInteger, nullable=False),
     Column("ordinal", Integer, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("xact", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
     CheckConstraint("quantity >= 0", name="quantity"),
 )
+Index("ix_usage_reports_xact", usage_reports.c.xact)
+# With the quantity, so that a reconciliation reads a year of a line, which came in 365 nights, from a few pages.
 Index(
     "uq_usage_reports_current",
     usage_reports.c.line_id,
@@ -48,6 +52,7 @@ Index(
     usage_reports.c.host_id,
     unique=True,
     postgresql_where=usage_reports.c.is_current,
+    postgresql_include=["quantity"],
 )
 
 
@@ -91,14 +96,16 @@ def add(connection: Connection, lines: Sequence[str]) -> None:
     copy_in(connection, "usage_reports", "line_id, day, host_id, quantity, is_current, batch_id, ordinal", lines)
 
 
-def by_day(connection: Connection, line_ids: Sequence[int]) -> dict[int, list[tuple[date, int]]]:
-    """How much was in use of each line by day, in order: the sum of a day's reports."""
-    found: dict[int, list[tuple[Any, int]]] = {}
-    for line_id, day, quantity in fetch(
+def by_day(connection: Connection, since: Mapping[int, date]) -> dict[int, tuple[array[int], array[int]]]:
+    """The reports that hold of lines, each from a day on, by line id: days (as ``date.toordinal``) and quantities.
+
+    In order of the days; a day that hosts are reported of is there for each of them.
+    """
+    return fetch_integers(
         connection,
-        "SELECT line_id, day, sum(quantity)::int FROM usage_reports WHERE line_id = ANY(%(ids)s) AND is_current"
-        " GROUP BY line_id, day ORDER BY line_id, day",
-        {"ids": list(line_ids)},
-    ):
-        found.setdefault(line_id, []).append((day, quantity))
-    return found
+        "SELECT w.line_id, u.days, u.quantities FROM unnest(%(lines)s::bigint[], %(since)s::date[])"
+        " AS w (line_id, since) CROSS JOIN LATERAL (SELECT array_send(array_agg(day - date '0001-01-01' + 1)) AS days,"
+        "  array_send(array_agg(quantity)) AS quantities FROM (SELECT day, quantity FROM usage_reports"
+        "  WHERE line_id = w.line_id AND day >= w.since AND is_current ORDER BY day) o) u WHERE u.days IS NOT NULL",
+        {"lines": list(since), "since": list(since.values())},
+    )

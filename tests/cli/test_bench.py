@@ -26,6 +26,10 @@ def test_a_benchmark_prints_one_json_line(name: str, open_folder: Path) -> None:
     assert document["bench"] == name
     if name == "read":
         assert {"csv_rows_per_second", "csv_floor_rows_per_second", "csv_ratio"} <= set(document)
+    if name == "reconcile":
+        assert {"increment_ratio", "floor_spread", "peak_rss_mb", "increment_stage_seconds"} <= set(document)
+        assert document["codes"] == [{"reported": 1}, {"reconciled": 1}, {"reconciled": 1}]
+        assert document["statements"] == {"closed": 12, "open": 1}
     if name == "redeem-vouchers":
         assert document["outcomes"]["issued"] == 400
         assert document["floor_spread"] >= 1

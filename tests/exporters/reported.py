@@ -34,12 +34,13 @@ def line(
         commitments.append(Commitment(date(2026, 7, 1), amended, Decimal(500)))
     agreed = Line(STARTS, 12, commitments=tuple(commitments), **facts)
     days = [STARTS + timedelta(number) for number in range((UNTIL - STARTS).days + 1)]
-    reports = [(day, used + growth_a_month * (day.month - 1)) for day in days if not (gap and gap[0] <= day <= gap[1])]
-    spans = list(rules.reported(reports, facts["report_days"]))
+    days = [day for day in days if not (gap and gap[0] <= day <= gap[1])]
+    levels = [used + growth_a_month * (day.month - 1) for day in days]
+    known = rules.reported([day.toordinal() for day in days], levels, facts["report_days"])
     entries, gaps = [], {}
     for number, period in enumerate((one for one in agreed.periods() if one.starts <= UNTIL), first_number):
         last = min(period.ends, UNTIL)
-        told = rules.state(agreed, period, rules.fold(agreed, period, spans, last), last)
+        told = rules.state(agreed, period, rules.fold(agreed, period, known, last), last)
         missing = sum(one.days for one in told.missing)
         place = period.starts, period.ends, last, told.committed, 0
         figures = told.used, told.peak, told.peak_day, told.over, told.unused, told.is_tolerated, told.owed
@@ -53,7 +54,7 @@ def line(
             number=first_number + 50, state="adjusted", over=Decimal(9), owed=Decimal("1234.50"), causes=[(31, 7)]
         )
         entries.insert(1, changed)
-    return ReportedLine(sku, f"{sku} product", currency, agreed, entries, spans, gaps)
+    return ReportedLine(sku, f"{sku} product", currency, agreed, entries, known, gaps)
 
 
 def contract(lines: Sequence[ReportedLine] = (), **facts: Any) -> ReportedContract:

@@ -57,7 +57,7 @@ def test_notes_say_what_figures_cannot() -> None:
 def test_a_gap_that_is_no_longer_known_is_told_by_its_days() -> None:
     """Where reports came after the statement, only what it counted is said."""
     whole = contract().lines[0]
-    text = text_of(contract([type(whole)(*(whole.sku, whole.name, "EUR", whole.terms, whole.entries, whole.spans))]))
+    text = text_of(contract([type(whole)(*(whole.sku, whole.name, "EUR", whole.terms, whole.entries, whole.known))]))
     assert "CAD, 1 Apr 2026 – 30 Jun 2026: nothing is known of 18 days, which is not read as zero." in text
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from licensing.contracts import Span
+from licensing.contracts import Known
 from tests.exporters.reported import STARTS, UNTIL, contract, line
 
 
@@ -38,22 +38,19 @@ def test_points_cover_every_day_once_and_are_few(days: int, most: int, holes: se
     whole = line(metric=metric)
     last = STARTS + timedelta(days - 1)
     used = [number % 37 for number in range(days)]
-    spans = [
-        Span(STARTS + timedelta(number), STARTS + timedelta(number), used[number])
-        for number in range(days)
-        if number not in holes
-    ]
-    made = type(whole)("X", "X", None, whole.terms, [whole.entries[0]._replace(until=last)], spans)
+    first = STARTS.toordinal()
+    known = [Known(first + number, [used[number]]) for number in range(days) if number not in holes]
+    made = type(whole)("X", "X", None, whole.terms, [whole.entries[0]._replace(until=last)], known)
     points = made.points(most)
     assert len(points) <= most + 1
     edges = [*(point.day for point in points), last + timedelta(1)]
     assert edges[0] == STARTS and edges == sorted(set(edges))
     for point, following in zip(points, edges[1:], strict=True):
         places = range((point.day - STARTS).days, (following - STARTS).days)
-        known = [used[number] for number in places if number not in holes]
-        if not known:
+        told = [used[number] for number in places if number not in holes]
+        if not told:
             assert point.used is None
         elif metric == "peak":
-            assert point.used == max(known)
+            assert point.used == max(told)
         else:
-            assert point.used is not None and abs(point.used - Decimal(sum(known)) / len(known)) <= Decimal("0.005")
+            assert point.used is not None and abs(point.used - Decimal(sum(told)) / len(told)) <= Decimal("0.005")

@@ -196,9 +196,9 @@ def test_contracts_are_read_some_at_a_time(app: App, night: int, monkeypatch: py
         monkeypatch.setattr(statements, "_AT_ONCE_WITH_USAGE", 1)
         assert list(statements.gather(connection, [*keys, "NONE"], with_usage=True)) == whole
     assert [contract.code for contract in whole] == ["FC-2", "FC-1", "=A/1"]
-    spans = {line.sku: line.spans for line in whole[1].lines}
-    assert (spans["PLM"][0].used, spans["PLM"][0].ends) == (8, date(2026, 1, 31))
-    assert [span.used for span in whole[2].lines[0].spans] == [0]  # nobody reports: what is drawn counts
+    (plm,) = [line.known for line in whole[1].lines if line.sku == "PLM"]
+    assert (set(plm[0].used), date.fromordinal(plm[0].first + len(plm[0].used) - 1)) == ({8}, date(2026, 1, 31))
+    assert [set(one.used) for one in whole[2].lines[0].known] == [{0}]  # nobody reports: what is drawn counts
     gaps = {line.sku: list(line.gaps.values()) for line in whole[1].lines}
     assert gaps == {"CAD": [], "PLM": [[(date(2026, 2, 1), date(2026, 2, 28))]]}
 

@@ -16,9 +16,9 @@ from licensing.contracts import (
     DAY,
     MONTHS,
     Commitment,
+    Known,
     Line,
     Period,
-    Span,
     Statement,
     drawn,
     fold,
@@ -40,12 +40,17 @@ def line(quantity: int = 100, price: str = "12.00", **changes: Any) -> Line:
     return replace(given, **changes)
 
 
-def used(*spans: tuple[str, str, int]) -> list[Span]:
+def on(day: str) -> int:
+    """The number of a day of 2026, given as month and day."""
+    return date.fromisoformat(f"2026-{day}").toordinal()
+
+
+def used(*spans: tuple[str, str, int]) -> list[Known]:
     """Usage from a day of 2026 to another one: month and day, both included."""
-    return [Span(date.fromisoformat(f"2026-{a}"), date.fromisoformat(f"2026-{b}"), n) for a, b, n in spans]
+    return [Known(on(first), [quantity] * (on(last) - on(first) + 1)) for first, last, quantity in spans]
 
 
-def stated(contract: Line, spans: Sequence[Span], number: int = 0, until: date = FAR) -> Statement:
+def stated(contract: Line, spans: Sequence[Known], number: int = 0, until: date = FAR) -> Statement:
     """The statement of a period, by its number."""
     period = list(contract.periods())[number]
     return state(contract, period, fold(contract, period, spans, until), until)
@@ -114,11 +119,11 @@ def test_an_excess_within_the_tolerance_is_shown_and_not_owed() -> None:
 def test_a_term_need_not_be_twelve_months() -> None:
     """Eighteen months by the year: the second period has six, and an excess costs 181 of 365 days."""
     contract = line(months=18, unit="year")
-    assert list(contract.periods()) == [
+    assert contract.periods() == (
         Period(JANUARY, date(2026, 12, 31)),
         Period(date(2027, 1, 1), date(2027, 6, 30)),
-    ]
-    told = stated(contract, [Span(date(2027, 1, 1), date(2027, 6, 30), 110)], 1)
+    )
+    told = stated(contract, [Known(date(2027, 1, 1).toordinal(), [110] * 181)], 1)
     assert told.owed == Decimal("59.51")  # 10 x 12.00 x 181 / 365
 
 
@@ -142,8 +147,8 @@ def test_a_report_on_the_last_day_belongs_to_the_period() -> None:
 
 def test_days_without_a_report_are_missing_and_not_zero() -> None:
     """A weekly report holds for a week; what lies between is told, and an average leaves it out."""
-    spans = list(reported([(JANUARY, 70), (date(2026, 1, 5), 80), (date(2026, 1, 20), 90)], 7))
-    assert spans == used(("01-01", "01-04", 70), ("01-05", "01-11", 80), ("01-20", "01-26", 90))
+    spans = reported([on("01-01"), on("01-05"), on("01-20")], [70, 80, 90], 7)
+    assert spans == [Known(on("01-01"), [70] * 4 + [80] * 7), *used(("01-20", "01-26", 90))]
     told = stated(line(metric="average"), spans, until=date(2026, 1, 31))
     assert told.missing == (Period(date(2026, 1, 12), date(2026, 1, 19)), Period(date(2026, 1, 27), date(2026, 1, 31)))
     assert told.used == rounded(Decimal(4 * 70 + 7 * 80 + 7 * 90) / 18)
@@ -153,9 +158,11 @@ def test_days_without_a_report_are_missing_and_not_zero() -> None:
 
 def test_returns_lower_what_is_drawn_from_their_day_on() -> None:
     """Where nobody reports, what is drawn is used: the peak stays, the end of the period has less."""
-    movements = [(date(2026, 1, 10), 60), (date(2026, 1, 10), 50), (date(2026, 2, 1), -40)]
-    spans = list(drawn(movements, JANUARY, date(2026, 3, 31)))
-    assert spans == used(("01-01", "01-09", 0), ("01-10", "01-31", 110), ("02-01", "03-31", 70))
+    days = [on("01-10"), on("01-10"), on("02-01"), on("04-01")]
+    spans = drawn(days, [60, 50, -40, 7], on("01-01"), on("03-31"))
+    assert spans == [Known(on("01-01"), [0] * 9 + [110] * 22 + [70] * 59)]
+    assert drawn(days, [60, 50, -40, 7], on("01-01"), on("03-31"), 5)[0].used[-1] == 75
+    assert drawn([], [], on("01-02"), on("01-01")) == []
     assert facts(stated(line(), spans), "peak", "over") == (110, 10)
 
 
@@ -174,14 +181,13 @@ def test_an_open_period_tells_of_the_days_that_have_passed() -> None:
     assert facts(told, "committed", "peak", "missing") == (100, 110, ())
 
 
-DAYS = st.integers(0, 420).map(lambda number: JANUARY + timedelta(number))
 PERCENT = st.integers(0, 30).map(Decimal)
 
 
 @st.composite
-def contracts(draw: st.DrawFn) -> Line:
-    """Lines of any form, with up to three amendments."""
-    starts = draw(DAYS)
+def contracts(draw: st.DrawFn, earliest: date = JANUARY) -> Line:
+    """Lines of any form, with up to three amendments, which start within 420 days from a day on."""
+    starts = earliest + timedelta(draw(st.integers(0, 420)))
     months = draw(st.integers(1, 26))
     ends = add_months(starts, months) - DAY
     since = draw(st.lists(st.dates(starts + DAY, ends), max_size=3, unique=True)) if ends > starts else []
@@ -223,12 +229,26 @@ def naive(contract: Line, period: Period, reports: dict[date, int], until: date)
     return average, max(Decimal(0), average - allowed_average), peak_day, first, missing
 
 
+def naive_owed(contract: Line, period: Period, over: Decimal, first: date | None, until: date) -> Decimal:
+    """What an excess costs: its price for a whole period, by the share of the days for which it is owed."""
+    in_force = [one for one in contract.commitments if one.since <= min(period.ends, until)][-1]
+    if over <= in_force.quantity * contract.tolerance / 100 or contract.policy == "hard_stop":
+        return Decimal(0)
+    number = list(contract.periods()).index(period)
+    whole = [add_months(contract.starts, MONTHS[contract.unit] * (number + step)) for step in (0, 1, 2)]
+    if contract.policy == "true_up":
+        assert first is not None
+        return over * in_force.price * ((period.ends - first).days + 1) / (whole[1] - whole[0]).days
+    left = (min(whole[2] - DAY, contract.ends) - whole[1]).days + 1
+    return over * in_force.price * max(0, left) / (whole[2] - whole[1]).days
+
+
 @given(contracts(), st.dictionaries(st.integers(-5, 420), st.integers(0, 80), max_size=40), st.integers(-5, 800))
 def test_statements_are_those_of_a_day_by_day_count(contract: Line, reports: dict[int, int], passed: int) -> None:
     """Whatever the term, the amendments and the reports: usage, excess, days and gaps of every period."""
     by_day = {contract.starts + timedelta(number): used for number, used in sorted(reports.items())}
     until = contract.starts + timedelta(passed)
-    spans = list(reported(sorted(by_day.items()), contract.report_days or 1))
+    spans = reported([day.toordinal() for day in by_day], list(by_day.values()), contract.report_days or 1)
     for period in contract.periods():
         figures = fold(contract, period, spans, until)
         told = state(contract, period, figures, until)
@@ -237,7 +257,7 @@ def test_statements_are_those_of_a_day_by_day_count(contract: Line, reports: dic
         assert figures.first_over == first
         gaps = [day for gap in told.missing for day in (gap.starts + timedelta(n) for n in range(gap.days))]
         assert gaps == missing
-        assert told.owed == 0 or (over > 0 and not told.is_tolerated and contract.policy != "hard_stop")
+        assert told.owed == rounded(naive_owed(contract, period, over, first, until))
 
 
 @given(contracts())

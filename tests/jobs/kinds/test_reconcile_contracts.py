@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from config.wiring import App
+from exporters import delimited
 from jobs import explaining, status
 from jobs.refusals import Refused
-from models.database import fetch
+from models import contracts, usage
+from models.database import copy_line, fetch, run, transaction
 from tests.apps import account, answers, outcome_codes, previewed_codes, product
 
 Submit = Callable[..., int]
@@ -74,7 +76,7 @@ def test_a_line_is_folded_into_statements_night_by_night(app: App, submit: Submi
     first = next(csv.DictReader(io.StringIO(text)))
     assert (first["accountID"], first["productID"], first["friendlyName"]) == ("ACME", "CAD", "closed")
     assert (first["usageFromStatement"], first["entitled"], first["overageFromStatement"]) == ("110", "100", "10")
-    assert (first["owed"], first["peakDate"]) == ("78.67", "2026-02-01")
+    assert (first["owed"], first["currency"], first["peakDate"]) == ("78.67", "EUR", "2026-02-01")
 
 
 def test_what_comes_late_adjusts_and_names_its_cause(app: App, submit: Submit, contract: None) -> None:
@@ -142,3 +144,75 @@ def test_every_figure_can_be_traced_to_its_rows(app: App, submit: Submit, contra
     assert [(one["quantity"], one["row"]) for one in told["commitments"]] == [(100, 1)]
     with pytest.raises(Refused, match="no statement 0"):
         explaining.explain(app, 0)
+
+
+def test_the_list_says_what_the_statements_say_whatever_they_are_called(app: App, submit: Submit) -> None:
+    """Names that a spreadsheet would run or that hold commas, a currency that is none, figures with all decimals."""
+    account(app, "ACME", "customer", name='=Acme, "Ltd"')
+    product(app, "CAD", name="CAD; 2D, 3D")
+    row = f"+FC-1;ACME;CAD;100;12;=,-;{JANUARY};12;quarter;31;\nFC-2;ACME;CAD;7;;;{JANUARY};12;month;7;\n"
+    assert outcome_codes(app, submit(CONTRACTS + row, "load-contracts", "VENDOR")) == ["created", "created"]
+    submit("Contract;Product;Date;Quantity\n+FC-1;CAD;2026-02-01;110\n", "report-usage", "ACME")
+    batch_id = reconcile(submit, "+FC-1;CAD;2026-04-02", "FC-2;CAD;2026-04-02")
+    files = {file["role"]: file for file in status.of_batch(app, batch_id)["results"]["files"]}
+    text = b"".join(app.store.get(files["statements"]["name"])).decode("utf-8-sig")
+    _, *listed = csv.reader(io.StringIO(text, newline=""))
+    query = (
+        "SELECT c.name, c.number, p.name, p.sku, k.code, s.state, s.period_starts, s.period_ends, n.metric, s.used,"
+        " s.committed, s.over, s.owed, n.currency, s.peak, s.peak_day, s.drawn, s.missing_days, s.id FROM statements s"
+        " JOIN contract_lines n ON n.id = s.line_id JOIN contracts k ON k.id = n.contract_id"
+        " JOIN accounts c ON c.id = k.customer_id JOIN products p ON p.id = n.product_id"
+        " WHERE s.batch_id = %(batch)s ORDER BY c.number, k.key, p.sku, s.period_starts, s.id"
+    )
+    with app.engine.connect() as connection:
+        expected = [[_told(value) for value in row] for row in fetch(connection, query, {"batch": batch_id})]
+    assert files["statements"]["rows"] == len(expected) == len(listed) == 6
+    assert listed == expected
+    assert listed[0][:5] == ['\'=Acme, "Ltd"', "ACME", "CAD; 2D, 3D", "CAD", "'+FC-1"]
+    assert listed[0][13] == "'=,-"
+
+
+def _told(value: object) -> str:
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return delimited.guarded(str(value)) if value is not None else ""
+
+
+def test_what_was_under_way_while_a_night_ran_is_not_forgotten(app: App, submit: Submit, contract: None) -> None:
+    """A report and a draw-down of earlier days, begun before the night and committed after it, adjust the next."""
+    use(submit, d0101=90)
+    with app.engine.connect() as reports, app.engine.connect() as draws:
+        ids = dict(fetch(reports, "SELECT p.sku, n.id FROM contract_lines n JOIN products p ON p.id = product_id", {}))
+        usage.add(reports, [copy_line(ids["CAD"], date(2026, 1, 20), "", 130, True, 77, 5)])
+        contracts.record(draws, [copy_line(ids["CAD"], date(2026, 3, 1), 3, "KM", None, None, 78, 6)])
+        reconcile(submit, "FC-1;CAD;2026-04-02")
+        reports.commit()
+        assert answers(app, reconcile(submit, "FC-1;CAD;2026-04-02"))[0].detail == "adjusted 1"
+        draws.commit()
+    assert answers(app, reconcile(submit, "FC-1;CAD;2026-04-02"))[0].detail == "adjusted 1, open 1"
+    assert outcome_codes(app, reconcile(submit, "FC-1;CAD;2026-04-02")) == ["unchanged"]
+    with app.engine.connect() as connection:
+        query = "SELECT peak, drawn, causes FROM statements WHERE state <> 'open' ORDER BY id"
+        assert fetch(connection, query, {}) == [(90, 0, None), (130, 0, [[77, 5]]), (130, 3, [[78, 6]])]
+
+
+def test_a_night_does_not_read_what_it_knows(app: App, submit: Submit, contract: None) -> None:
+    """The next night counts on from what the last one closed: reports of then are not looked at again."""
+    use(submit, d0101=90, d0201=110, d0301=105, d0401=70)
+    reconcile(submit, "FC-1;CAD;2026-04-02")
+    with transaction(app.engine) as connection:  # behind the back of everybody
+        run(connection, "DELETE FROM usage_reports WHERE day < '2026-03-01'", {})
+    use(submit, d0403=80)
+    assert answers(app, reconcile(submit, "FC-1;CAD;2026-04-03"))[0].detail == "open 1"
+    assert [row[:3] for row in stated(app)] == [("closed", JANUARY, 110), ("open", date(2026, 4, 1), 80)]
+
+
+def test_in_another_cluster_everything_is_read_again(app: App, submit: Submit, contract: None) -> None:
+    """Transaction ids of a database that was restored elsewhere say nothing: what was seen there does not count."""
+    use(submit, d0101=90)
+    reconcile(submit, "FC-1;CAD;2026-03-31")
+    with transaction(app.engine) as connection:
+        run(connection, "UPDATE reconciliations SET cluster = 1, seen = '9000000:9000000:'", {})
+    use(submit, d0102=120)
+    assert answers(app, reconcile(submit, "FC-1;CAD;2026-03-31"))[0].detail == "adjusted 1"
+    assert outcome_codes(app, reconcile(submit, "FC-1;CAD;2026-03-31")) == ["unchanged"]

@@ -8,7 +8,6 @@ from datetime import date
 import pytest
 
 from config.wiring import App
-from models import usage
 from models.database import fetch
 from tests.apps import account, answers, one, outcome_codes, previewed_codes, product
 
@@ -35,9 +34,13 @@ def report(submit: Submit, *rows: str, sender: str = "ACME", **options: object) 
 
 
 def in_use(app: App) -> dict[int, list[tuple[date, int]]]:
-    """What is in use of every line."""
+    """What is in use of every line, a day's hosts together."""
+    found: dict[int, list[tuple[date, int]]] = {}
+    query = "SELECT line_id, day, sum(quantity)::int FROM usage_reports WHERE is_current GROUP BY 1, 2 ORDER BY 1, 2"
     with app.engine.connect() as connection:
-        return usage.by_day(connection, [row[0] for row in fetch(connection, "SELECT id FROM contract_lines", {})])
+        for line_id, day, quantity in fetch(connection, query, {}):
+            found.setdefault(line_id, []).append((day, quantity))
+    return found
 
 
 def test_every_row_gets_the_answer_it_deserves(app: App, submit: Submit, contracts: None) -> None:

@@ -72,6 +72,24 @@ def test_every_open_line_is_reconciled_up_to_yesterday(app: App, contracts: None
     assert first["batch_state"] == "done"
 
 
+def test_what_comes_late_brings_a_closed_line_back(
+    app: App, submit: Submit, contracts: None, drive: Callable[[], None]
+) -> None:
+    """A report or an amendment of a line whose term is over is counted by the next night, and once."""
+    add(app, "reconcile-contracts")
+    run_now(app, "reconcile-contracts")
+    drive()
+    day = TODAY - timedelta(300)
+    submit(f"Contract;Product;Date;Quantity\nFC-2;OLD;{day};25\n", "report-usage", "ACME")
+    assert run_now(app, "reconcile-contracts")["did"] == "4 contract lines"
+    drive()
+    amendment = f"Contract;Customer number;Product;Quantity;Effective from\nFC-2;ACME;OLD;20;{day}\n"
+    assert outcome_codes(app, submit(amendment, "load-contracts", "VENDOR")) == ["amended"]
+    assert run_now(app, "reconcile-contracts")["did"] == "4 contract lines"
+    drive()
+    assert run_now(app, "reconcile-contracts")["did"] == "3 contract lines"
+
+
 def test_the_habits_of_the_vendors_files_do_not_matter(app: App, contracts: None, drive: Callable[[], None]):
     """An account that sends UTF-16 with tabs and Italian dates has its schedules read all the same."""
     with transaction(app.engine) as connection:

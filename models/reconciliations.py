@@ -1,0 +1,86 @@
+"""How far each contract line is reconciled, and what has come since, by whichever batch and however late.
+
+What a transaction could not see yet is told by its own snapshot, not by clock times or ids: those are given out before
+the commit, so that a row may appear later than its time says (docs/decisions/0014-reconciliation.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Column, Connection, Date, Table
+
+from models.database import PgSnapshot, fetch, metadata, run
+
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("line_id", BigInteger, primary_key=True, autoincrement=False),
+    # The last night: statements say what was known of the line up to this day.
+    Column("until", Date, nullable=False),
+    # What that night could see, and in which database cluster: transaction ids mean nothing in another one.
+    Column("seen", PgSnapshot, nullable=False),
+    Column("cluster", BigInteger, nullable=False),
+)
+_CLUSTER = "(SELECT system_identifier FROM pg_control_system())"
+
+
+class Late(NamedTuple):
+    """What a line's last night could not see: the day it is about, and the row that brought it."""
+
+    day: date
+    batch_id: int
+    ordinal: int
+    is_report: bool
+
+
+def snapshot(connection: Connection) -> str:
+    """What is seen from now on, at least: to be taken before the facts are read, and given to :func:`record`."""
+    return str(fetch(connection, "SELECT pg_current_snapshot()::text", {})[0][0])
+
+
+def nights(connection: Connection, line_ids: Sequence[int]) -> dict[int, date]:
+    """The last night of each line, by its id; lines that have none are left out."""
+    query = f"SELECT line_id, until FROM reconciliations WHERE line_id = ANY(%(ids)s) AND cluster = {_CLUSTER}"
+    return {row[0]: row[1] for row in fetch(connection, query, {"ids": list(line_ids)})}
+
+
+def late(connection: Connection, line_ids: Sequence[int]) -> dict[int, list[Late]]:
+    """What has come since the last night of lines: reports, draw-downs, returns and amendments, by line id.
+
+    Some of it may have been seen already, but nothing that was not is left out.
+    """
+    oldest = "SELECT min(pg_snapshot_xmin(seen))::text FROM reconciliations WHERE line_id = ANY(%(ids)s)"
+    ids = list(line_ids)
+    found: dict[int, list[Late]] = {}
+    # As a parameter of its own, so that it is planned with: what has come is little against what is there.
+    since = fetch(connection, oldest, {"ids": ids})[0][0]
+    if since is None:
+        return found
+    for line_id, *facts in fetch(
+        connection,
+        "SELECT n.line_id, n.day, n.batch_id, n.ordinal, n.is_report FROM reconciliations r JOIN"
+        " (SELECT line_id, day, batch_id, ordinal, true AS is_report, xact FROM usage_reports"
+        "   WHERE xact >= %(since)s::xid8"
+        "  UNION ALL SELECT line_id, day, batch_id, ordinal, false, xact FROM draw_downs WHERE xact >= %(since)s::xid8"
+        "  UNION ALL SELECT line_id, since, batch_id, ordinal, false, xact FROM commitments"
+        "   WHERE line_id = ANY(%(ids)s) AND xact >= %(since)s::xid8) n USING (line_id)"
+        " WHERE r.line_id = ANY(%(ids)s) AND NOT pg_visible_in_snapshot(n.xact, r.seen)"
+        " ORDER BY n.line_id, n.batch_id, n.ordinal",
+        {"ids": ids, "since": since},
+    ):
+        found.setdefault(line_id, []).append(Late(*facts))
+    return found
+
+
+def record(connection: Connection, nights: Mapping[int, date], seen: str) -> None:
+    """Write the last night of lines, by their ids, and what was seen in it."""
+    run(
+        connection,
+        f"INSERT INTO reconciliations (line_id, until, seen, cluster) SELECT line_id, until, %(seen)s, {_CLUSTER}"
+        " FROM unnest(%(lines)s::bigint[], %(nights)s::date[]) AS w (line_id, until) ON CONFLICT (line_id)"
+        " DO UPDATE SET until = excluded.until, seen = excluded.seen, cluster = excluded.cluster",
+        {"seen": seen, "lines": list(nights), "nights": list(nights.values())},
+    )
