@@ -34,10 +34,10 @@ _COPIES = {
     "it": "Gli estratti di ciascun cliente (clienti: {}) sono anche in customers/NUMERO/{}/.",
 }
 _NO_PAGES = {
-    "en": "Contracts have no pages and sheets and customers no copies, because there are more than {:,} contracts: "
-    "`keymill statement --batch {} --to FOLDER` makes the pages.",
-    "it": "I contratti non hanno pagine e fogli e i clienti non hanno copie, perché i contratti sono più di {:,}: "
-    "produce le pagine `keymill statement --batch {} --to CARTELLA`.",
+    "en": "Contracts have no pages, sheets and JSON and customers no copies, because there are more than {:,} "
+    "contracts: `keymill statement --batch {} --to FOLDER` makes the pages.",
+    "it": "I contratti non hanno pagine, fogli e JSON e i clienti non hanno copie, perché i contratti sono più di "
+    "{:,}: produce le pagine `keymill statement --batch {} --to CARTELLA`.",
 }
 
 
@@ -52,12 +52,12 @@ def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Re
         return Reports((), (_NOTHING[language],))
     if len(found) > most:
         note = _NO_PAGES[language].format(most, batch.id)
-        return Reports([*making.lists(), making.workbook((), {}, (note,))], (note,))
+        return Reports([making.table(), making.workbook((), {}, (note,))], (note,))
     pages: dict[str, Path] = {}
     workbook = making.workbook([one.key for one in sorted(found, key=lambda one: not one.is_flagged)], pages, ())
     copies.put_all(app, making.copies(pages))
     customers = len({one.customer_number for one in found})
-    files = [*making.lists(), workbook, making.bundle(pages)]
+    files = [making.table(), making.figures(), workbook, making.bundle(pages)]
     return Reports(files, (_COPIES[language].format(customers, batch.id),))
 
 
@@ -72,11 +72,14 @@ class _Making:
         self._totals = statement_reports.totals(connection, batch.id)
         self._count = sum(total[1] for total in self._totals)
 
-    def lists(self) -> Iterator[Listing]:
-        """All statements that the batch wrote, as CSV and as JSON."""
-        lines = (text for _, text in self._texts())
-        yield Listing("statements", self._count, statement_lists.table(lines))
-        yield Listing("figures", self._count, self._figures(self._written()), ".json", statements_json.MEDIA_TYPE)
+    def table(self) -> Listing:
+        """All statements that the batch wrote, a line each."""
+        return Listing("statements", self._count, statement_lists.table(text for _, text in self._texts()))
+
+    def figures(self) -> Listing:
+        """The same as JSON, with the terms of each line."""
+        blocks = self._figures(self._written())
+        return Listing("figures", self._count, blocks, ".json", statements_json.MEDIA_TYPE)
 
     def _written(self) -> Iterator[ReportedContract]:
         """What the batch wrote, customer by customer."""

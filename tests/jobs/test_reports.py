@@ -179,8 +179,8 @@ def test_many_contracts_are_listed_and_have_no_pages(app: App, submit: Submit, n
         assert batch is not None
         made = reports.of_batch(limited, connection, batch, tmp_path)
         content = {file.role: b"".join(file.blocks) for file in made.files}
-    assert set(content) == {"statements", "figures", "summary"}
-    assert content["figures"] == files(app, night)["figures"]
+    assert set(content) == {"statements", "summary"}
+    assert content["statements"] == files(app, night)["statements"]
     book = openpyxl.load_workbook(io.BytesIO(content["summary"]))
     assert book.sheetnames == ["Summary", "Statements"]
     (note,) = made.notes
