@@ -20,7 +20,7 @@ class LostHostKey(Exception):
         "was made; if it is lost, make a new host key (every client has to accept it): keymill sftp --new-host-key"
     )
     it = (
-        "La chiave di cifratura non apre la chiave host del server SFTP. Indicare quella in uso quando la chiave host è "
+        "La chiave di cifratura non apre la chiave host del server SFTP. Indicare quella in uso quando questa è "
         "stata creata; se è perduta, creare una nuova chiave host (ogni client dovrà accettarla): "
         "keymill sftp --new-host-key"
     )

@@ -60,7 +60,7 @@ def rotate(engine: Engine, kek: bytes, *, actor: str = "system", lost: bool = Fa
 
 
 def rewrap_all(engine: Engine, old_kek: bytes, new_kek: bytes, *, actor: str = "system") -> Rewrapped:
-    """Wrap every key, the SFTP server's too, under another key-encryption key, all or none; workers sign on. Repeatable.
+    """Wrap every key (the SFTP server's too) under another key-encryption key, all or none. Repeatable.
 
     Raises :class:`WrongKeyEncryptionKey` when neither opens the key that signs; older ones only verify and are told.
     """

@@ -148,7 +148,7 @@ def polled(connection: Connection, drop_id: int, error: dict[str, str] | None) -
 
 
 def see(connection: Connection, drop_id: int, found: Sequence[FileIdentity]) -> dict[FileIdentity, float]:
-    """Note files that are there now; for how many seconds each has been the same. Forgets those that changed or went."""
+    """Note files that are there now; for how many seconds each has been as it is. Forgets those that changed."""
     parameters: dict[str, Any] = {
         "drop": drop_id,
         "paths": [one.path for one in found],

@@ -1,4 +1,4 @@
-"""SSH keys: those that accounts sign in with at our SFTP server, and the server's own, whose private half is wrapped."""
+"""SSH keys: those that accounts sign in with at our SFTP server, and the server's own, its private half wrapped."""
 
 from __future__ import annotations
 
