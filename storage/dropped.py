@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARKER = ".done"
+BLOCKS = (32_768, 261_120)  # bytes that OpenSSH writes at a time, to an old and to a new server
 _TEMPORARY = (".part", ".tmp", ".filepart", ".incomplete")
 _ZIP, _ZIP_END = b"PK\x03\x04", b"PK\x05\x06"
 _ZIP_END_BYTES, _ZIP_COMMENT_BYTES = 22, 65_535
@@ -49,6 +50,14 @@ _NO_LINE_END = Fault(
     "L'ultima riga non è terminata: il caricamento potrebbe essere stato interrotto. Inviare di nuovo il file con un a "
     f"capo dopo l'ultima riga; oppure caricare un file con lo stesso nome seguito da {MARKER} per dire che è completo.",
 )
+_AT_BLOCK_END = Fault(
+    "incomplete_file",
+    "The upload ends exactly with one of its blocks, as one that was given up does. Send the file again with an empty "
+    f"line at its end; or upload a file of the same name with {MARKER} at the end to say that it is whole.",
+    "Il caricamento termina esattamente con uno dei suoi blocchi, come quando viene interrotto. Inviare di nuovo il file "
+    f"con una riga vuota alla fine; oppure caricare un file con lo stesso nome seguito da {MARKER} per dire che è "
+    "completo.",
+)
 
 
 def is_temporary(name: str) -> bool:
@@ -61,8 +70,16 @@ def marked_by(name: str) -> str | None:
     return name.removesuffix(MARKER) or None if name.endswith(MARKER) else None
 
 
-def fault_of(path: Path) -> Fault | None:
-    """What says that a file is not whole; None when nothing does."""
+def ends_with_block(size: int) -> bool:
+    """Whether a size is one at which OpenSSH's client stops when it is told to: it closes what it gives up."""
+    return any(size % block == 0 for block in BLOCKS)
+
+
+def fault_of(path: Path, *, at_block_end: bool = False) -> Fault | None:
+    """What says that a file is not whole; None when nothing does.
+
+    ``at_block_end``: its last bytes came as a full block, so that the end of a line may be there by chance.
+    """
     size = path.stat().st_size
     if not size:
         return EMPTY
@@ -72,9 +89,11 @@ def fault_of(path: Path) -> Fault | None:
         tail = file.read()
     if start == _ZIP:
         return None if _has_zip_end(tail) else _NO_ZIP_END
-    if start == _OLE or tail.endswith(_LINE_ENDS):
+    if start == _OLE:
         return None
-    return _NO_LINE_END
+    if not tail.endswith(_LINE_ENDS):
+        return _NO_LINE_END
+    return _AT_BLOCK_END if at_block_end else None
 
 
 def _has_zip_end(tail: bytes) -> bool:

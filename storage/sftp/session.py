@@ -178,6 +178,8 @@ class Session(SFTPServer):
         for upload in self._closed:
             upload.close()
         self._closed.clear()
+        if not self.channel.is_closing():
+            self.channel.exit(0)  # scp takes a session without it for a failed one
 
     # Looking
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from storage.dropped import CUT, HOLES, Fault, fault_of
+from storage.dropped import BLOCKS, CUT, HOLES, Fault, fault_of
 from storage.sftp.door import ERROR, INBOX
 
 TAKEN = "taken"
@@ -53,6 +53,9 @@ class Upload:
     end: int  # up to here everything has arrived
     ahead: dict[int, int] = field(default_factory=dict)
     is_cut: bool = False
+    longest: int = 0
+    last: tuple[int, int] = (0, 0)  # where the write that reaches furthest begins, and its length
+    writes: int = 0
 
     def write(self, offset: int, data: bytes) -> None:
         """Write bytes at a place. Raises :class:`Full`."""
@@ -63,6 +66,8 @@ class Upload:
         written = 0
         while written < len(data):
             written += os.pwrite(self.descriptor, data[written:], offset + written)
+        self.writes, self.longest = self.writes + 1, max(self.longest, len(data))
+        self.last = max(self.last, (offset, len(data)))
         if offset > self.end:
             if len(self.ahead) >= _MOST_AHEAD:
                 raise Full("too many parts of the file are missing")
@@ -73,19 +78,21 @@ class Upload:
             self.end = max(self.end, self.ahead.pop(first))
 
     def cut(self, size: int) -> None:
-        """Shorten the file. That is how OpenSSH's client gives an upload up: it truncates, then closes."""
+        """Shorten the file, as clients do that give an upload up; ``scp`` says the size that it has at its end."""
         now = os.fstat(self.descriptor).st_size
         if size > now:
             raise Full("a file grows by writing only")
         os.ftruncate(self.descriptor, size)
-        self.is_cut = size > 0 or now > 0
+        self.is_cut = 0 < size < now
         self.end, self.ahead = min(self.end, size), {}
 
     def fault(self) -> Fault | None:
         """What says that it is not whole."""
         if self.is_cut:
             return CUT
-        return HOLES if self.ahead else fault_of(self.path)
+        length = self.last[1]
+        is_full = length == self.longest and (self.writes > 1 or length in BLOCKS)
+        return HOLES if self.ahead else fault_of(self.path, at_block_end=is_full)
 
     def close(self) -> None:
         """Let go of it."""
