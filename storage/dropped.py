@@ -54,8 +54,8 @@ _AT_BLOCK_END = Fault(
     "incomplete_file",
     "The upload ends exactly with one of its blocks, as one that was given up does. Send the file again with an empty "
     f"line at its end; or upload a file of the same name with {MARKER} at the end to say that it is whole.",
-    "Il caricamento termina esattamente con uno dei suoi blocchi, come quando viene interrotto. Inviare di nuovo il file "
-    f"con una riga vuota alla fine; oppure caricare un file con lo stesso nome seguito da {MARKER} per dire che è "
+    "Il caricamento termina esattamente con uno dei suoi blocchi, come quando viene interrotto. Inviare di nuovo il "
+    f"file con una riga vuota alla fine; oppure caricare un file con lo stesso nome seguito da {MARKER} per dire che è "
     "completo.",
 )
 

@@ -11,6 +11,7 @@ from functools import partial
 
 import asyncssh
 import structlog
+from asyncssh.rsa import RSAKey
 
 from storage.sftp.door import Sender
 from storage.sftp.house import House
@@ -144,7 +145,7 @@ def fingerprint_of(public_key: str) -> tuple[str, str, str]:
         key = asyncssh.import_public_key(public_key)
     except asyncssh.KeyImportError as error:
         raise ValueError(str(error)) from error
-    if key.get_algorithm() == "ssh-rsa" and key.pyca_key.key_size < _LEAST_RSA_BITS:
+    if isinstance(key, RSAKey) and key.pyca_key.key_size < _LEAST_RSA_BITS:
         raise ValueError("too short")
     comment = key.get_comment() or ""
     key.set_comment(None)
