@@ -57,8 +57,8 @@ def add(
     with opened_app() as app:
         drop, fingerprint = drops.add(app, given, actor=actor())
     out.say(
-        f"The drop {name} is looked into with every poll. Its host key {fingerprint} is pinned: compare it with what the "
-        f"server's operator says. To check all: keymill drops test {name}",
+        f"The drop {name} is looked into with every poll. Its host key {fingerprint} is pinned: compare it with what "
+        f"the server's operator says. To check all: keymill drops test {name}",
         f"Il drop {name} viene esaminato a ogni controllo. La sua chiave host {fingerprint} è registrata: confrontarla "
         f"con quella comunicata dal gestore. Per verificare tutto: keymill drops test {name}",
     )
@@ -108,9 +108,8 @@ def list_drops(
     out.table(titles, rows)
     for file in files:
         reason = out.pick(file["reason"]["en"], file["reason"]["it"]) if file["reason"] else ""
-        out.line(
-            f"{file['seen']:%Y-%m-%d %H:%M}  {file['state']:<8} {file['batch'] or '':>6}  {file['path']}  {reason}"
-        )
+        became = file["batch"] or reason
+        out.line(f"{file['seen']:%Y-%m-%d %H:%M}  {file['state']:<8} {file['path']}  {became}")
     hidden = ("id", "host_key")
     listed = [{key: getattr(d, key) for key in d.__dataclass_fields__ if key not in hidden} for d in found]
     out.document({"drops": listed, "files": files})
@@ -143,10 +142,10 @@ def _tell(out: Output, polled: Polled) -> None:
         out.say(f"{polled.drop}: {path} is batch {batch}", f"{polled.drop}: {path} è il lotto {batch}")
     for path, reason in polled.refused.items():
         out.line(f"{polled.drop}: {path}: {reason}")
+    taken, refused, waiting = len(polled.taken), len(polled.refused), len(polled.waiting)
     out.say(
-        f"{polled.drop}: {len(polled.taken)} taken, {len(polled.refused)} refused, {len(polled.waiting)} not settled yet",
-        f"{polled.drop}: {len(polled.taken)} presi, {len(polled.refused)} rifiutati, {len(polled.waiting)} non ancora "
-        "stabili",
+        f"{polled.drop}: {taken} taken, {refused} refused, {waiting} not settled yet",
+        f"{polled.drop}: {taken} presi, {refused} rifiutati, {waiting} non ancora stabili",
     )
     if polled.error:
         typer.echo(out.pick(polled.error["en"], polled.error["it"]), err=True)

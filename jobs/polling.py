@@ -108,17 +108,28 @@ class _Look:
 
     def run(self) -> None:
         """First what an earlier look left, then what has settled, oldest first."""
+        for folder, name, file in self._left_over():
+            self._finish(folder, name, file)
+        for folder, found in self._settled():
+            file = _identity(folder, found)
+            if self.remote.claim(file.path, _claimed(folder, found.name, file)):
+                self._finish(folder, found.name, file)
+
+    def _left_over(self) -> list[tuple[str, str, FileIdentity]]:
+        """The files that were claimed already; of others nothing is kept here."""
+        left = []
         for folder in self.drop.folders:
             for room in ROOMS:
                 self.remote.make_folder(f"{folder}/{room}")
             for found in self.remote.files(f"{folder}/{PROCESSING}"):
                 if claimed := _CLAIMED.fullmatch(found.name):
                     file = FileIdentity(f"{folder}/{claimed[3]}", int(claimed[1]), int(claimed[2]))
-                    self._finish(folder, claimed[3], file)
-        for folder, found in self._settled():
-            file = _identity(folder, found)
-            if self.remote.claim(file.path, _claimed(folder, found.name, file)):
-                self._finish(folder, found.name, file)
+                    left.append((folder, claimed[3], file))
+        kept = {self._local(file) for _, _, file in left}
+        for path in self._folder().iterdir():
+            if path not in kept:
+                path.unlink()
+        return left
 
     def _settled(self) -> list[tuple[str, Found]]:
         """The files that have not changed for long enough, or are said to be whole."""
@@ -194,10 +205,13 @@ class _Look:
         else:
             self._refuse(folder, name, file, _CHANGED)
 
-    def _local(self, file: FileIdentity) -> Path:
+    def _folder(self) -> Path:
         folder = self.app.settings.home / "drops" / str(self.drop.id)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / hashlib.sha256(repr(file).encode()).hexdigest()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def _local(self, file: FileIdentity) -> Path:
+        return self._folder() / hashlib.sha256(repr(file).encode()).hexdigest()
 
 
 def _identity(folder: str, found: Found) -> FileIdentity:

@@ -123,7 +123,8 @@ class Remote:
                 at = os.fstat(file.fileno()).st_size
                 async with self._client.open(path, "rb") as remote:
                     while at < size and (block := await remote.read(min(_BLOCK, size - at), at)):
-                        file.write(block)  # type: ignore[arg-type] - bytes, as the file was opened
+                        assert isinstance(block, bytes)  # as the file was opened
+                        file.write(block)
                         at += len(block)
                     now = (await remote.stat()).size
             if at != size or now != size:
@@ -168,7 +169,8 @@ class Remote:
                 f"The server {self._target.host} refuses work on {path}: {error.reason}. Check that the folder exists "
                 f"and that {self._target.login} may list, read, write, rename and delete there.",
                 f"Il server {self._target.host} rifiuta di operare su {path}: {error.reason}. Controllare che la "
-                f"cartella esista e che {self._target.login} possa elencare, leggere, scrivere, rinominare ed eliminare.",
+                f"cartella esista e che {self._target.login} vi possa elencare, leggere, scrivere, rinominare, "
+                "eliminare.",
             ) from error
         except (OSError, asyncssh.Error) as error:
             raise _broken(self._target) from error

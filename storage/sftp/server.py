@@ -145,7 +145,7 @@ def fingerprint_of(public_key: str) -> tuple[str, str, str]:
         key = asyncssh.import_public_key(public_key)
     except asyncssh.KeyImportError as error:
         raise ValueError(str(error)) from error
-    if isinstance(key, RSAKey) and key.pyca_key.key_size < _LEAST_RSA_BITS:
+    if isinstance(key, RSAKey) and getattr(key.pyca_key, "key_size", 0) < _LEAST_RSA_BITS:
         raise ValueError("too short")
     comment = key.get_comment() or ""
     key.set_comment(None)
