@@ -99,7 +99,9 @@ def fault_of(path: Path, *, at_block_end: bool = False) -> Fault | None:
 def _has_zip_end(tail: bytes) -> bool:
     """Whether the record that closes an archive is there, with nothing but its comment behind it."""
     at = tail.rfind(_ZIP_END)
-    if at < 0 or len(tail) < at + _ZIP_END_BYTES:
-        return False
-    comment = int.from_bytes(tail[at + 20 : at + 22], "little")
-    return len(tail) == at + _ZIP_END_BYTES + comment
+    while at >= 0:  # a comment may hold the same bytes
+        comment = int.from_bytes(tail[at + 20 : at + _ZIP_END_BYTES], "little")
+        if len(tail) == at + _ZIP_END_BYTES + comment:
+            return True
+        at = tail.rfind(_ZIP_END, 0, at)
+    return False

@@ -330,7 +330,7 @@ class Session(SFTPServer):
         door = self._house.door
         files = await asyncio.to_thread(door.results, self._sender, folder)
         names = [one.name for one in files if name in (None, one.name)]
-        if not names and name is not None:
+        if not names:
             _missing()
         await asyncio.to_thread(door.hide, self._sender, folder, names)
 

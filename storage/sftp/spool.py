@@ -23,6 +23,7 @@ from storage.sftp.door import ERROR, INBOX
 TAKEN = "taken"
 REASON = ".reason.txt"
 _MOST_AHEAD = 1_000  # writes that have overtaken earlier ones
+_LEAST_BLOCK = 4_096  # bytes; programs that write line by line write less at a time
 
 
 class Busy(Exception):
@@ -85,13 +86,15 @@ class Upload:
         os.ftruncate(self.descriptor, size)
         self.is_cut = 0 < size < now
         self.end, self.ahead = min(self.end, size), {}
+        if not size:
+            self.writes, self.longest, self.last = 0, 0, (0, 0)
 
     def fault(self) -> Fault | None:
         """What says that it is not whole."""
         if self.is_cut:
             return CUT
         length = self.last[1]
-        is_full = length == self.longest and (self.writes > 1 or length in BLOCKS)
+        is_full = length in BLOCKS or (self.writes > 1 and length == self.longest >= _LEAST_BLOCK)
         return HOLES if self.ahead else fault_of(self.path, at_block_end=is_full)
 
     def close(self) -> None:
