@@ -98,6 +98,7 @@ async def serve(
 ) -> None:
     """Serve until ``ended`` is set; ``started`` is told the port. ``host_key``: OpenSSH's form. Raises ``OSError``."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "sftp"))
+    asyncssh.set_log_level("WARNING")
     house.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     acceptor = await asyncssh.listen(
         host,
@@ -141,6 +142,8 @@ async def _take_up(house: House) -> None:
 
 def fingerprint_of(public_key: str) -> tuple[str, str, str]:
     """(key without comment, fingerprint, comment) of a public key in OpenSSH's form. Raises ``ValueError``."""
+    if "PRIVATE" in public_key:  # the library would find the public half in it
+        raise ValueError("a private key")
     try:
         key = asyncssh.import_public_key(public_key)
     except asyncssh.KeyImportError as error:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ def test_what_a_killed_client_leaves_is_never_taken(app: App, sshd: Sshd, make: 
         sending.stdin.write(f"put {path} {sshd.root}/in/{name}\n")
         sending.stdin.flush()
         target = sshd.root / "in" / name
-        wait_until(lambda target=target: target.exists() and target.stat().st_size > 200_000, "nothing arrives")
+        wait_until(partial(_holds, target, 200_000), "nothing arrives")
         sending.send_signal(signal.SIGKILL)
         sending.stdin.close()
         sending.wait()
@@ -152,6 +153,10 @@ def test_what_a_killed_client_leaves_is_never_taken(app: App, sshd: Sshd, make: 
     assert there(sshd) == ["list.csv.part"]
     assert there(sshd, "error") == ["list.csv", "list.csv.reason.txt"]
     assert "interrotto" in (sshd.root / "in/error/list.csv.reason.txt").read_text()
+
+
+def _holds(path: Path, least: int) -> bool:
+    return path.exists() and path.stat().st_size > least
 
 
 def test_a_file_that_its_sender_still_writes_is_put_back(app: App, sshd: Sshd, make: Make) -> None:

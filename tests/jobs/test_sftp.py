@@ -78,7 +78,7 @@ def test_a_closed_file_becomes_a_batch_and_its_results_come_back(
     drive()
     folder = f"outbox/{batch.id}-list.csv"
     assert names(oem, "outbox") == [f"{batch.id}-list.csv"]
-    files = {file["file"]: file for file in taken(app)[0].results["files"]}
+    files = {file["file"]: file for file in (taken(app)[0].results or {})["files"]}
     assert names(oem, folder) == sorted(files)
     assert {"list-result.csv", "list-rejected.csv", "list-manifest.json"} <= set(files)
     (tmp_path / "got").mkdir()
@@ -246,7 +246,7 @@ def test_deleted_results_are_out_of_sight_only(
     assert names(oem, folder) == [name for name in before if name != "list-manifest.json"]
     oem.sftp(f"rmdir {folder}")
     assert names(oem, "outbox") == []
-    for file in taken(app)[0].results["files"]:
+    for file in (taken(app)[0].results or {})["files"]:
         assert app.store.exists(file["name"])
 
 

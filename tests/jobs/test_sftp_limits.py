@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncssh
 import pytest
@@ -32,17 +33,17 @@ def parties(app: App) -> None:
     account(app, "OTHER", confirm="auto")
 
 
-def connection(client: Client, **options: object) -> object:
+def connection(client: Client, **options: object) -> Any:
     """A connection of the asyncssh client."""
     usual = {"username": client.user, "client_keys": [str(client.key)], "known_hosts": str(client.known_hosts)}
-    return asyncssh.connect("127.0.0.1", client.port, config=None, agent_path=None, **usual | options)  # type: ignore
+    return asyncssh.connect("127.0.0.1", client.port, config=None, agent_path=None, **usual | options)
 
 
 def speak(client: Client, work: Work[T]) -> T:
     """Do something over SFTP as an account."""
 
     async def run() -> T:
-        async with connection(client) as conn, conn.start_sftp_client() as sftp:  # type: ignore[attr-defined]
+        async with connection(client) as conn, conn.start_sftp_client() as sftp:
             return await work(conn, sftp)
 
     return asyncio.run(run())
@@ -95,18 +96,19 @@ def test_nothing_outside_the_tree_is_read_written_or_named(server: Server, app: 
         async with sftp.open(f"{KIND}/mine.part", "wb") as file:
             await file.write(LIST)
         for path in escapes:
-            for name, work in {
-                "read": lambda path=path: sftp.open(path, "rb"),
-                "write": lambda path=path: sftp.open(path, "wb"),
-                "append": lambda path=path: sftp.open(path, "ab"),
-                "remove": lambda path=path: sftp.remove(path),
-                "mkdir": lambda path=path: sftp.mkdir(path),
-                "rmdir": lambda path=path: sftp.rmdir(path),
-                "away": lambda path=path: sftp.rename(path, f"{KIND}/stolen.part"),
-                "there": lambda path=path: sftp.rename(f"{KIND}/mine.part", path),
-                "over": lambda path=path: sftp.posix_rename(f"{KIND}/mine.part", path),
-                "utime": lambda path=path: sftp.utime(path, (1, 1)),
-            }.items():
+            attempts: dict[str, Callable[[], Any]] = {
+                "read": partial(sftp.open, path, "rb"),
+                "write": partial(sftp.open, path, "wb"),
+                "append": partial(sftp.open, path, "ab"),
+                "remove": partial(sftp.remove, path),
+                "mkdir": partial(sftp.mkdir, path),
+                "rmdir": partial(sftp.rmdir, path),
+                "away": partial(sftp.rename, path, f"{KIND}/stolen.part"),
+                "there": partial(sftp.rename, f"{KIND}/mine.part", path),
+                "over": partial(sftp.posix_rename, f"{KIND}/mine.part", path),
+                "utime": partial(sftp.utime, path, (1, 1)),
+            }
+            for name, work in attempts.items():
                 try:
                     await work()
                     passed.append(f"{name} {path!r}")
@@ -258,7 +260,7 @@ def test_only_a_key_opens_and_only_its_own_account(server: Server, app: App, tmp
 
     async def refused(**options: object) -> bool:
         try:
-            async with connection(oem, **options):  # type: ignore[attr-defined]
+            async with connection(oem, **options):
                 return False
         except asyncssh.PermissionDenied:
             return True
@@ -282,7 +284,7 @@ def test_one_connection_tries_a_few_keys_only(server: Server, tmp_path: Path) ->
 
     async def come(keys: list[str]) -> bool:
         try:
-            async with connection(oem, client_keys=keys):  # type: ignore[attr-defined]
+            async with connection(oem, client_keys=keys):
                 return True
         except (asyncssh.Error, OSError):
             return False
@@ -300,7 +302,7 @@ def test_connections_are_limited(start_server: Start) -> None:
         opened = []
         try:
             for client in clients:
-                opened.append(await connection(client))  # type: ignore[misc]
+                opened.append(await connection(client))
         except (asyncssh.Error, OSError):
             pass
         for conn in opened:
