@@ -7,10 +7,9 @@ import asyncio
 import os
 import stat
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from asyncssh import (
     FXF_APPEND,
@@ -19,45 +18,21 @@ from asyncssh import (
     FXF_TRUNC,
     FXF_WRITE,
     SFTPAttrs,
-    SFTPFailure,
     SFTPFileAlreadyExists,
     SFTPName,
     SFTPNoSuchFile,
-    SFTPOpUnsupported,
-    SFTPPermissionDenied,
-    SFTPServer,
     SSHServerChannel,
 )
 
 from storage.dropped import fault_of
-from storage.sftp.door import ARCHIVE, ERROR, INBOX, OUTBOX, ROOMS, BadPath, Offered, Parts, Sender, parts_of
+from storage.sftp.closed import Closed, denied, missing, told
+from storage.sftp.door import ARCHIVE, ERROR, INBOX, OUTBOX, ROOMS, Offered, Parts, Sender, parts_of
 from storage.sftp.house import House
-from storage.sftp.readings import Fetched, Lying, Reading, Unreadable
-from storage.sftp.spool import Busy, Full, Upload, open_locked
+from storage.sftp.readings import Fetched, Lying, Reading
+from storage.sftp.spool import Full, Upload, open_locked
 
 _MOST_OPEN = 64
 _MOST_REMEMBERED = 1_000
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """What is wrong, in the protocol's own words; never a path of the server."""
-    try:
-        yield
-    except BadPath as problem:
-        raise SFTPNoSuchFile("no file can have such a name") from problem
-    except Busy as problem:
-        raise SFTPPermissionDenied("another session is at work on the file") from problem
-    except (Full, Unreadable) as problem:
-        raise SFTPFailure(str(problem)) from problem
-
-
-def _denied() -> NoReturn:
-    raise SFTPPermissionDenied("not allowed here")
-
-
-def _missing() -> NoReturn:
-    raise SFTPNoSuchFile("no such file")
 
 
 def _folder(mtime: int | None = None) -> SFTPAttrs:
@@ -74,7 +49,7 @@ def _lying(path: Path) -> SFTPAttrs:
     return _file(found.st_size, int(found.st_mtime), writable=True)
 
 
-class Session(SFTPServer):
+class Session(Closed):
     """What an account sees: ``inbox/KIND/``, ``outbox/BATCH-FILE/``, ``archive/`` and ``error/``.
 
     A file is taken when its upload was closed by the client. The library closes open files of a broken connection by
@@ -93,7 +68,7 @@ class Session(SFTPServer):
 
     async def open(self, path: bytes, pflags: int, attrs: SFTPAttrs) -> object:
         """Open a file: of the inbox for writing, any other for reading."""
-        with _told():
+        with told():
             parts = parts_of(path)
             await self._check_welcome()
             if self._open >= _MOST_OPEN:
@@ -118,36 +93,36 @@ class Session(SFTPServer):
         if parts[:1] == (ERROR,) and len(parts) == 2:
             return Lying(self._spool.error() / parts[1])
         if parts[:1] == (INBOX,):
-            _denied()
+            denied()
         found = await self._offered(parts)
         if found is None:
-            _missing()
+            missing()
         return Fetched(found)
 
     def _inbox_place(self, parts: Parts) -> tuple[str, str]:
         """The kind and the name of a file of the inbox."""
         if len(parts) != 3 or parts[0] != INBOX or parts[1] not in self._sender.kinds:
-            _denied()
+            denied()
         return parts[1], parts[2]
 
     async def _check_welcome(self) -> None:
         user = str(self.connection.get_extra_info("username"))
         if await asyncio.to_thread(self._house.door.sign_in, user, self._fingerprint) is None:
-            _denied()
+            denied()
 
     async def read(self, file_obj: object, offset: int, size: int) -> bytes:
         """Some bytes of a file that is open for reading."""
         if isinstance(file_obj, Upload):
-            _denied()
+            denied()
         reading: Reading = file_obj  # type: ignore[assignment]
-        with _told():
+        with told():
             return await reading.read(offset, size)
 
     def write(self, file_obj: object, offset: int, data: bytes) -> int:
         """Write into a file that is open for writing."""
         if not isinstance(file_obj, Upload):
-            _denied()
-        with _told():
+            denied()
+        with told():
             file_obj.write(offset, data)
         return len(data)
 
@@ -194,7 +169,7 @@ class Session(SFTPServer):
         return next((one for one in files if one.name == parts[-1]), None)
 
     async def _attrs(self, path: bytes) -> SFTPAttrs:
-        with _told():
+        with told():
             parts = parts_of(path)
             if not parts or (len(parts) == 1 and parts[0] in ROOMS):
                 return _folder()
@@ -204,13 +179,13 @@ class Session(SFTPServer):
                 return _lying(self._spool.error() / parts[1])
             if parts[0] == OUTBOX and len(parts) == 2:
                 found = await asyncio.to_thread(self._house.door.results, self._sender, parts[1])
-                return _folder(found[0].mtime) if found else _missing()
+                return _folder(found[0].mtime) if found else missing()
             offered = await self._offered(parts)
-            return _file(offered.size, offered.mtime) if offered else _missing()
+            return _file(offered.size, offered.mtime) if offered else missing()
 
     def _inbox_attrs(self, parts: Parts) -> SFTPAttrs:
         if len(parts) > 3:
-            _missing()
+            missing()
         path = self._spool.inbox(parts[1]) / parts[2]
         if parts in self._taken and not path.exists():
             return self._taken[parts]
@@ -234,7 +209,7 @@ class Session(SFTPServer):
 
     async def scandir(self, path: bytes) -> AsyncIterator[SFTPName]:
         """What is in a folder."""
-        with _told():
+        with told():
             await self._check_welcome()
             found = await self._listing(parts_of(path))
         for name, attrs in [(".", _folder()), ("..", _folder()), *found]:
@@ -258,12 +233,12 @@ class Session(SFTPServer):
             case ("archive",):
                 files = await asyncio.to_thread(door.archive, sender)
             case _:
-                _missing()
-        return [(one.name, _file(one.size, one.mtime)) for one in files] or ([] if parts[1:] == () else _missing())
+                missing()
+        return [(one.name, _file(one.size, one.mtime)) for one in files] or ([] if parts[1:] == () else missing())
 
     def realpath(self, path: bytes) -> bytes:
         """The path from the account's own root."""
-        with _told():
+        with told():
             return ("/" + "/".join(parts_of(path))).encode()
 
     def format_user(self, uid: int | None) -> str:
@@ -285,7 +260,7 @@ class Session(SFTPServer):
         self._rename(oldpath, newpath, replaces=True)
 
     def _rename(self, oldpath: bytes, newpath: bytes, *, replaces: bool) -> None:
-        with _told():
+        with told():
             old, new = parts_of(oldpath), parts_of(newpath)
             (old_kind, old_name), (kind, name) = self._inbox_place(old), self._inbox_place(new)
             source, target = self._spool.inbox(old_kind) / old_name, self._spool.inbox(kind) / name
@@ -305,7 +280,7 @@ class Session(SFTPServer):
 
     def remove(self, path: bytes) -> Any:
         """Delete a file of the inbox or the error folder; put one of the outbox out of sight."""
-        with _told():
+        with told():
             parts = parts_of(path)
             if parts[:1] == (OUTBOX,) and len(parts) == 3:
                 return self._hide(parts[1], parts[2])
@@ -320,10 +295,10 @@ class Session(SFTPServer):
 
     async def rmdir(self, path: bytes) -> None:
         """Put a folder of the outbox out of sight; no other one can be removed."""
-        with _told():
+        with told():
             parts = parts_of(path)
             if parts[:1] != (OUTBOX,) or len(parts) != 2:
-                _denied()
+                denied()
             await self._hide(parts[1])
 
     async def _hide(self, folder: str, name: str | None = None) -> None:
@@ -331,7 +306,7 @@ class Session(SFTPServer):
         files = await asyncio.to_thread(door.results, self._sender, folder)
         names = [one.name for one in files if name in (None, one.name)]
         if not names:
-            _missing()
+            missing()
         await asyncio.to_thread(door.hide, self._sender, folder, names)
 
     async def mkdir(self, path: bytes, attrs: SFTPAttrs) -> None:
@@ -339,16 +314,16 @@ class Session(SFTPServer):
         try:
             await self._attrs(path)
         except (SFTPNoSuchFile, OSError):
-            _denied()
+            denied()
         raise SFTPFileAlreadyExists("it is there")
 
     def setstat(self, path: bytes, attrs: SFTPAttrs) -> None:
         """Set the time of a file of the inbox; modes are ignored, everything else is refused."""
-        with _told():
+        with told():
             parts = parts_of(path)
             kind, name = self._inbox_place(parts)
             if attrs.size is not None or attrs.uid is not None or attrs.owner is not None:
-                _denied()
+                denied()
             target = self._spool.inbox(kind) / name
             if parts in self._taken and not target.exists():
                 return
@@ -364,8 +339,8 @@ class Session(SFTPServer):
     def fsetstat(self, file_obj: object, attrs: SFTPAttrs) -> None:
         """Set the time of an upload, or cut it short; modes are ignored."""
         if not isinstance(file_obj, Upload) or attrs.uid is not None or attrs.owner is not None:
-            _denied()
-        with _told():
+            denied()
+        with told():
             if attrs.size is not None:
                 file_obj.cut(attrs.size)
             if attrs.mtime is not None:
@@ -375,48 +350,6 @@ class Session(SFTPServer):
         """Force an upload to the disk."""
         if isinstance(file_obj, Upload):
             os.fsync(file_obj.descriptor)
-
-    # What there is not
-
-    def open56(self, path: bytes, desired_access: int, flags: int, attrs: SFTPAttrs) -> object:
-        """A later version of the protocol, which is not spoken."""
-        raise SFTPOpUnsupported("not offered")
-
-    def readlink(self, path: bytes) -> bytes:
-        """There are no links."""
-        raise SFTPOpUnsupported("not offered")
-
-    def symlink(self, oldpath: bytes, newpath: bytes) -> None:
-        """There are no links."""
-        _denied()
-
-    def link(self, oldpath: bytes, newpath: bytes) -> None:
-        """There are no links."""
-        _denied()
-
-    def lock(self, file_obj: object, offset: int, length: int, flags: int) -> None:
-        """No locks for clients."""
-        raise SFTPOpUnsupported("not offered")
-
-    def unlock(self, file_obj: object, offset: int, length: int) -> None:
-        """No locks for clients."""
-        raise SFTPOpUnsupported("not offered")
-
-    def statvfs(self, path: bytes) -> NoReturn:
-        """The server's disks are no business of a client's."""
-        raise SFTPOpUnsupported("not offered")
-
-    def fstatvfs(self, file_obj: object) -> NoReturn:
-        """The server's disks are no business of a client's."""
-        raise SFTPOpUnsupported("not offered")
-
-    def map_path(self, path: bytes) -> NoReturn:
-        """No path of a client is one of the server's."""
-        _denied()
-
-    def reverse_map_path(self, path: bytes) -> NoReturn:
-        """No path of the server's is told."""
-        _denied()
 
 
 def _lying_in(folder: Path) -> list[tuple[str, SFTPAttrs]]:
