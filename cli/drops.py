@@ -126,7 +126,8 @@ def poll(
     from jobs import drops, polling
 
     with opened_app() as app:
-        found = polling.poll_all(app) if name is None else [polling.poll(app, drops.find(app, name))]
+        asked = polling.active(app) if name is None else [drops.find(app, name)]
+        found = [polling.poll(app, drop) for drop in asked]
     for one in found:
         _tell(out, one)
     out.document({"polled": [one.document() for one in found]})

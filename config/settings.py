@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     )
     heartbeat_seconds: float = Field(default=5, gt=0, description="How often a worker gives a sign of life.")
     sweep_seconds: float = Field(default=5, gt=0, description="How often lost work is looked for.")
+    run_retry_seconds: float = Field(
+        default=30, gt=0, description="Wait before a failed run of a schedule is tried again."
+    )
     outage_wait_seconds: float = Field(default=2, gt=0, description="Wait before work is tried again after an outage.")
     stop_seconds: float = Field(
         default=10, gt=0, description="Time that a worker has to finish its chunk when told to stop."

@@ -80,6 +80,8 @@ def accept(app: App, request: Request) -> Accepted:
         "options": options,
     }
     with transaction(app.engine) as connection:
+        batches.lock_source(connection, sha256)
+        _store(app, request.path, sha256)  # again, if retention deleted an old batch's at this moment
         batch_id = batches.add(connection, record)
         if batch_id is None:  # the same key came in through another door at this moment
             earlier = batches.by_request_key(connection, account.id, request.request_key)

@@ -58,11 +58,10 @@ class Polled:
         return asdict(self)
 
 
-def poll_all(app: App) -> list[Polled]:
-    """Look into every active drop, one after the other. What goes wrong is noted with the drop."""
+def active(app: App, name: str | None = None) -> list[Drop]:
+    """The drops that are not paused; or the one of a name, if it is not."""
     with app.engine.connect() as connection:
-        active = [drop for drop in drops.every(connection) if drop.state == "active"]
-    return [poll(app, drop) for drop in active]
+        return [one for one in drops.every(connection) if one.state == "active" and name in (None, one.name)]
 
 
 def poll(app: App, drop: Drop) -> Polled:

@@ -28,7 +28,7 @@ hidden_results = Table(
 )
 
 _COLUMNS = ", ".join(field.name for field in fields(Batch))
-_SENT = "account_id = %(account)s AND request_key LIKE '" + KEY_PREFIX + "%%'"
+_SENT = "account_id = %(account)s AND content = 'kept' AND request_key LIKE '" + KEY_PREFIX + "%%'"
 
 
 def waits_for_marker(connection: Connection, account_id: int) -> bool:

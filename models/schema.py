@@ -26,6 +26,8 @@ from models import (  # noqa: F401 - importing a module puts its tables into the
     products,
     reversals,
     rows,
+    schedule_runs,
+    schedules,
     serials,
     shares,
     signing_keys,

@@ -365,9 +365,10 @@ def test_paused_drops_are_left_alone(app: App, sshd: Sshd, make: Make) -> None:
     make()
     put(sshd, "list.csv")
     drops.set_state(app, "partner", "paused", actor="test")
-    assert polling.poll_all(app) == []
+    assert polling.active(app) == []
     drops.set_state(app, "partner", "active", actor="test")
-    assert len(polling.poll_all(app)[0].taken) == 1
+    assert [drop.name for drop in polling.active(app)] == ["partner"]
+    assert polling.active(app, "other") == []
     drops.remove(app, "partner", actor="test")
     assert drops.every(app) == []
 
