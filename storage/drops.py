@@ -106,7 +106,7 @@ class Remote:
         async def rename() -> None:
             try:
                 await self._client.posix_rename(source, target)
-            except (asyncssh.SFTPOpUnsupported, asyncssh.SFTPFailure):
+            except (asyncssh.SFTPOpUnsupported, asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure):
                 with suppress(asyncssh.SFTPNoSuchFile):
                     await self._client.remove(target)
                 await self._client.rename(source, target)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -111,7 +112,7 @@ Start = Callable[..., Server]
 
 
 @pytest.fixture
-def start_server(app: App, tmp_path: Path) -> Iterator[Start]:
+def start_server(openssh: None, app: App, tmp_path: Path) -> Iterator[Start]:
     """Starts our server on a free port, with settings of its own; it is stopped after the test."""
     running: list[tuple[threading.Thread, threading.Event]] = []
 
@@ -196,14 +197,26 @@ def _kill(pid: int) -> None:
         os.kill(pid, 9)
 
 
+def sshd_program() -> str | None:
+    """Where sshd is; it is seldom on a user's own path."""
+    return shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+
+
+@pytest.fixture(scope="session")
+def openssh(skip_at_home: Callable[[str], NoReturn]) -> None:
+    """The real client and server are installed."""
+    if not (shutil.which("sftp") and sshd_program()):
+        skip_at_home("openssh-client and openssh-server are not installed")
+
+
 def start_sshd(folder: Path, settings: Mapping[str, str] | None = None, port: int | None = None) -> Sshd:
     """Start a sshd on a free port; keys are made where there are none."""
     (folder / "root").mkdir(parents=True, exist_ok=True)
     for name in ("host", "user"):
         if not (folder / name).exists():
             make_key(folder / name)
-    program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    assert program, "openssh-server is not installed"
+    program = sshd_program()
+    assert program
     if os.getuid() == 0:  # separation of privileges needs this folder, which a service would make
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     port = port or free_port(None)
@@ -237,7 +250,7 @@ def _listens(port: int) -> bool:
 
 
 @pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
+def sshd(openssh: None, tmp_path: Path) -> Iterator[Sshd]:
     """A real sshd with an empty folder."""
     started = start_sshd(tmp_path / "sshd")
     yield started

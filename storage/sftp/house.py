@@ -21,6 +21,7 @@ from storage.sftp.spool import Busy, InHand, Room, Spool, Upload
 
 log = structlog.get_logger("keymill.sftp")
 _WINDOW_SECONDS = 600.0
+_FORGET_SECONDS = 3_600.0
 _MOST_ADDRESSES = 10_000
 
 
@@ -42,6 +43,7 @@ class House:
         self.door, self.root, self.limits = door, root, limits
         self.connections = 0
         self.signed_in: Counter[str] = Counter()
+        self._forgot = -_FORGET_SECONDS
         self._failures: dict[str, list[float]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -118,11 +120,15 @@ class House:
             os.close(held.descriptor)
 
     async def take_up(self) -> None:
-        """Bring what an outage or a crash left on its way, one file after the other; forget what is old."""
+        """Bring what an outage or a crash left on its way, one after the other; once an hour, forget what is old."""
+        is_time = time.monotonic() - self._forgot >= _FORGET_SECONDS
         for spool in list(self._spools()):
             for held in spool.left_over():
                 await self._bring(spool, held)
-            spool.forget_older_than(self.limits.keep_days * 86_400)
+            if is_time:
+                await asyncio.to_thread(spool.forget_older_than, self.limits.keep_days * 86_400)
+        if is_time:
+            self._forgot = time.monotonic()
 
     def is_kept_out(self, address: str) -> bool:
         """Whether an address has failed to sign in too often lately."""

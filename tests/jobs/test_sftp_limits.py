@@ -188,6 +188,21 @@ def test_holes_overlaps_and_two_writers(server: Server, app: App) -> None:
     assert "never arrived" in server.spool("OEM", "error", "hole.csv.reason.txt").read_text()
 
 
+def test_renaming_onto_another_file(server: Server) -> None:
+    """Plain rename is refused, ``posix-rename`` replaces, as on other servers."""
+
+    async def rename(conn: asyncssh.SSHClientConnection, sftp: asyncssh.SFTPClient) -> None:
+        for name in ("a.part", "b.part"):
+            async with sftp.open(f"{KIND}/{name}", "wb") as file:
+                await file.write(name.encode())
+        with pytest.raises(asyncssh.SFTPError):
+            await sftp.rename(f"{KIND}/a.part", f"{KIND}/b.part")
+        await sftp.posix_rename(f"{KIND}/a.part", f"{KIND}/b.part")
+
+    speak(server.client("OEM"), rename)
+    assert [path.read_text() for path in server.spool("OEM", KIND).iterdir()] == ["a.part"]
+
+
 def test_a_shortened_upload_is_not_taken(server: Server, app: App) -> None:
     """Clients cut an upload that they give up and close it; cut to nothing, it begins anew."""
 
