@@ -79,7 +79,8 @@ class House:
                 return False
             if marked is not None:
                 path.unlink(missing_ok=True)
-                self._marked(spool, kind, marked)
+                if not is_temporary(marked):
+                    self._marked(spool, kind, marked)
                 return False
             if sender.waits_for_marker:
                 return False
