@@ -90,8 +90,8 @@ def test_a_closed_file_becomes_a_batch_and_its_results_come_back(
 
 
 def test_every_name_of_a_file_under_way_waits_for_its_rename(server: Server, app: App, tmp_path: Path) -> None:
-    """``.*``, ``*.part``, ``*.tmp``, ``*.filepart``, ``*.incomplete`` are left alone, with a marker too; renamed, each is
-    taken once."""
+    """``.*``, ``*.part``, ``*.tmp``, ``*.filepart``, ``*.incomplete`` are left alone, with a marker too; renamed, each
+    is taken once."""
     oem = server.client("OEM")
     for number, name in enumerate((".list", "a.part", "b.TMP", "c.filepart", "d.incomplete")):
         path = write(tmp_path, "local", LIST + f"ABC-{number};Verdi\n")
