@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import batches, bench, contracts, demo, keys, licenses, schedules, serving, template, verify
+from cli import batches, bench, contracts, demo, drops, keys, licenses, schedules, serving, ssh_keys, template, verify
 from cli.output import Commands
 
 app = typer.Typer(
@@ -32,10 +32,13 @@ app.command("explain")(contracts.explain)
 app.command("template")(template.template)
 app.command("verify")(verify.verify)
 app.add_typer(keys.app, name="keys")
+app.add_typer(ssh_keys.app, name="ssh-keys")
+app.add_typer(drops.app, name="drops")
 app.add_typer(schedules.app, name="schedules")
 app.command("up")(serving.up)
 app.command("worker")(serving.worker)
 app.command("scheduler")(serving.scheduler)
+app.command("sftp")(serving.sftp)
 app.command("migrate")(serving.migrate)
 app.command("bench")(bench.bench)
 

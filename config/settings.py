@@ -123,6 +123,24 @@ class Settings(BaseSettings):
     )
     limits: Limits = Limits()
 
+    sftp_host: str = Field(default="", description="Address that `keymill sftp` listens on; default: all.")
+    sftp_port: int = Field(default=2022, ge=0, le=65_535, description="Port of `keymill sftp`.")
+    sftp_folder: Path | None = Field(
+        default=None, description="Folder for files that arrive by SFTP, until they are taken; default: `sftp` of home."
+    )
+    sftp_quota_bytes: int = Field(
+        default=2_000_000_000, ge=1, description="Size of the files of an account that lie there."
+    )
+    sftp_quota_files: int = Field(default=1_000, ge=1, description="Number of the files of an account that lie there.")
+    sftp_connections: int = Field(default=200, ge=1, description="Connections that `keymill sftp` has at a time.")
+    sftp_connections_an_account: int = Field(default=10, ge=1, description="Of these, signed in to one account.")
+    sftp_failed_logins: int = Field(
+        default=20, ge=1, description="Failed sign-ins of an address in ten minutes, after which it is kept out."
+    )
+    sftp_days: int = Field(
+        default=30, ge=1, description="How long results, sent files, refused and unfinished ones are seen by SFTP."
+    )
+
     unknown_codes_a_day: int = Field(
         default=1_000, ge=1, description="Rows naming an unknown code after which an account is stopped for the day."
     )
