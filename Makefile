@@ -10,7 +10,7 @@ LOCKED := requirements.lock
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench crash docs lock clean
+.PHONY: help install demo test tools check bench crash docs lock clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,9 +33,17 @@ check: install ## Lint, format, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# Tests of SFTP meet the real OpenSSH: openssh-client and openssh-server must be installed.
+# SFTP is tested with the real OpenSSH, pages with a real browser: as COMMAND:PACKAGE (Debian).
+TOOLS := ssh:openssh-client sshd:openssh-server chromium:chromium
+tools:
+	@missing=""; PATH="$$PATH:/usr/sbin"; for tool in $(TOOLS); do \
+		command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool##*:}"; done; \
+	test -z "$$missing" || if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+	else echo "Some tests are left out (in CI they fail). Install:$$missing" >&2; fi
+
 # The test that holds our keys to a JOSE library on Node installs that library into build/ where npm is there.
-test: check ## All checks and all tests
+test: tools check ## All checks and all tests
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(TESTS)
 
 bench: install ## The benchmarks, one JSON line each

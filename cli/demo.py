@@ -66,10 +66,9 @@ def _run(desk: Desk, rows: int) -> dict[str, Any]:
     _load(desk)
     files = _vouchers(desk, rows)
     ordered, customer = demo_certificates.run(desk, SKU, max(20, rows // 10))
-    contracted, night = demo_contracts.run(desk, SKU)
+    contracted, statements = demo_contracts.run(desk, SKU)
     files |= ordered | contracted
     results = [desk.fetch(report) for report in files.values()]
-    desk.fetch(night)
     ended = desk.revocation_list()
     verified = desk.verify(results, ended)
     issued = sum(report["outcomes"]["issued"] for report in files.values())
@@ -81,7 +80,7 @@ def _run(desk: Desk, rows: int) -> dict[str, Any]:
         "files": {name: report["codes"] for name, report in files.items()},
         "verified": dict(verified),
         "customer": customer,
-        "statements": night["batch"],
+        "statements": [line._asdict() for line in statements],
     }
 
 
@@ -140,6 +139,7 @@ def _mint(desk: Desk, rows: int) -> Stock:
 
 def _tell_the_end(folder: Path, told: dict[str, Any], seconds: float, output: Output) -> None:
     _summary(told["files"], output)
+    _statements(told["statements"], output)
     verified = told["verified"]
     total, valid = sum(verified.values()), verified["valid"]
     output.say(
@@ -160,6 +160,7 @@ def _tell_the_end(folder: Path, told: dict[str, Any], seconds: float, output: Ou
     output.line(f"  KEYMILL_HOME={folder / 'home'} keymill batches")
     output.line(f"  KEYMILL_HOME={folder / 'home'} keymill show 4")
     output.line(f"  KEYMILL_HOME={folder / 'home'} keymill licenses --customer {told['customer']} --state active")
+    output.line(f"  KEYMILL_HOME={folder / 'home'} keymill statement {demo_contracts.TRUE_UP} --format pdf --to .")
     output.line("  keymill template redeem-vouchers -o redeem-vouchers.xlsx")
 
 
@@ -174,6 +175,23 @@ def _summary(files: dict[str, dict[str, int]], output: Output) -> None:
     for some in (names[:2], names[2:5], names[5:]):
         Console().print(_table({name: files[name] for name in some}, output))
         Console().print()
+
+
+def _statements(lines: list[dict[str, Any]], output: Output) -> None:
+    """What the reconciliation says of each line of the contracts."""
+    titles = {
+        "contract": ("Contract", "Contratto"),
+        "product": ("Product", "Prodotto"),
+        "statements": ("Statements", "Estratti"),
+        "committed": ("Committed", "Impegnato"),
+        "peak": ("Peak", "Massimo"),
+        "owed": ("Owed", "Dovuto"),
+        "missing_days": ("Days not reported", "Giorni senza rapporto"),
+    }
+    output.table(
+        [output.pick(*title) for title in titles.values()], [[str(line[key]) for key in titles] for line in lines]
+    )
+    output.line("")
 
 
 def _table(files: dict[str, dict[str, int]], output: Output) -> Table:

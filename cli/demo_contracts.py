@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
-from cli.demo_desk import VENDOR, Desk, check
+from cli.demo_desk import VENDOR, Desk, check, failed
 
 STEEL, ROBOTS = "DEMO-STEEL", "DEMO-ROBOTS"
 TRUE_UP, HARD_STOP = "FC-2026-001", "FC-2026-002"
@@ -20,8 +21,20 @@ _SILENT = range(200, 212)  # days of the year on which nobody reported the simul
 Usage = list[tuple[str, str, date, int]]
 
 
-def run(desk: Desk, sku: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """Load, draw, report and reconcile: the reports by file, and the report of the reconciliation."""
+class Line(NamedTuple):
+    """What the statements of a contract's line say together: the last one's commitment, the highest peak, all sums."""
+
+    contract: str
+    product: str
+    statements: int
+    committed: int
+    peak: int
+    owed: str
+    missing_days: int
+
+
+def run(desk: Desk, sku: str) -> tuple[dict[str, dict[str, Any]], list[Line]]:
+    """Load, draw, report and reconcile, and fetch what the night left: the reports by file, and what each line says."""
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     first = yesterday - timedelta(days=_YEAR - 1)
     _load(desk, sku, first)
@@ -33,7 +46,39 @@ def run(desk: Desk, sku: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]
     lines = [(TRUE_UP, sku, yesterday), (TRUE_UP, SIMULATOR, yesterday), (HARD_STOP, sku, yesterday)]
     night = _send(desk, "night.csv", ("contract", "product", "date"), lines, "reconcile-contracts", VENDOR)
     check("night.csv", Counter(reconciled=len(lines)), night)
-    return files, night
+    desk.fetch(night)
+    told = _told(desk.listed(night, "statements"))
+    peaks = {line[:2]: line.peak for line in told}
+    expected: dict[tuple[str, str], int] = {}
+    for contract, product, _day, quantity in [*_steel(sku, first), *_robots(sku, first)]:
+        expected[contract, product] = max(quantity, expected.get((contract, product), 0))
+    if peaks != expected:
+        raise failed(f"the statements say {peaks} instead of {expected}", f"gli estratti: {peaks}, non {expected}")
+    return files, told
+
+
+def _told(statements: Sequence[Sequence[str]]) -> list[Line]:
+    """The lines of the list of statements, summed up by contract and product."""
+    found: dict[tuple[str, str], Line] = {}
+    for row in statements:
+        cells = dict(zip(_LISTED, row, strict=True))
+        place = cells["contract"], cells["product"]
+        before = found.get(place, Line(*place, 0, 0, 0, "0", 0))
+        found[place] = Line(
+            *place,
+            before.statements + 1,
+            int(cells["committed"]),
+            max(before.peak, int(cells["peak"])),
+            f"{Decimal(before.owed.split()[0]) + Decimal(cells['owed'])} {cells['currency']}",
+            before.missing_days + int(cells["missing"]),
+        )
+    return list(found.values())
+
+
+_LISTED = (
+    "company", "customer", "name", "product", "contract", "state", "starts", "ends", "metric", "used", "committed",
+    "over", "owed", "currency", "peak", "peak_day", "drawn", "missing", "statement",
+)  # fmt: skip
 
 
 def _send(
