@@ -21,6 +21,7 @@ from models import (  # noqa: F401 - importing a module puts its tables into the
     licenses,
     maintenance,
     notifications,
+    outbox,
     products,
     reversals,
     rows,
@@ -28,9 +29,11 @@ from models import (  # noqa: F401 - importing a module puts its tables into the
     shares,
     signing_keys,
     statements,
+    subscriptions,
     usage,
     user_fields,
     vouchers,
+    webhooks,
     workers,
 )
 from models.database import metadata
