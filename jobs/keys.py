@@ -8,22 +8,30 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
 
-from models import audit, signing_keys
+from models import audit, signing_keys, webhooks
 from models.database import transaction
 from models.signing_keys import SigningKey
+from models.webhooks import Secret
 from signing import key_store
+from signing import webhooks as webhook_secrets
 from signing.key_sets import decoded_base64url, key_set_text, public_jwk
 from signing.key_store import StoredKey, WrongKeyEncryptionKey
 from signing.tokens import Signer
+from signing.webhooks import UnopenedSecret
 
 RECHECK_SECONDS = 2.0  # how long a worker may go on with the key that was the newest
 
 
 class Rewrapped(NamedTuple):
-    """What a change of the key-encryption key did: the keys wrapped anew, and old ones that nothing opens any more."""
+    """What a change of the key-encryption key did: the keys wrapped anew, and old ones that nothing opens any more.
+
+    ``secrets`` of webhooks were wrapped anew; ``lost_secrets`` are opened by nothing: their webhooks need new ones.
+    """
 
     done: tuple[str, ...]
     lost: tuple[str, ...]
+    secrets: int = 0
+    lost_secrets: int = 0
 
 
 class _Loaded(NamedTuple):
@@ -59,7 +67,9 @@ def rotate(engine: Engine, kek: bytes, *, actor: str = "system", lost: bool = Fa
 
 
 def rewrap_all(engine: Engine, old_kek: bytes, new_kek: bytes, *, actor: str = "system") -> Rewrapped:
-    """Wrap every key under another key-encryption key, all or none; running workers sign on. May be run again.
+    """Wrap every key and secret under another key-encryption key, all or none; running workers sign on.
+
+    May be run again, with the new key in place too.
 
     Raises :class:`WrongKeyEncryptionKey` when neither opens the key that signs; older ones only verify and are told.
     """
@@ -79,7 +89,29 @@ def rewrap_all(engine: Engine, old_kek: bytes, new_kek: bytes, *, actor: str = "
                 signing_keys.rewrap(connection, key.kid, changed.wrapped)
                 audit.record(connection, actor, "signing_key.rewrap", f"signing key {key.kid}")
                 done.append(key.kid)
-        return Rewrapped(tuple(done), tuple(lost))
+        return Rewrapped(tuple(done), tuple(lost), *_rewrap_secrets(connection, old_kek, new_kek))
+
+
+def _rewrap_secrets(connection: Connection, old_kek: bytes, new_kek: bytes) -> tuple[int, int]:
+    """Wrap the secrets of webhooks anew: how many now, and how many neither key opens."""
+    done = lost = 0
+    for secret in webhooks.all_secrets(connection):
+        try:
+            opened = webhook_secrets.unwrap(secret.wrapped, secret.name, old_kek)
+        except UnopenedSecret:
+            lost += not _opens(secret, new_kek)
+            continue
+        webhooks.rewrap(connection, Secret(secret.name, webhook_secrets.wrap(opened, secret.name, new_kek)))
+        done += 1
+    return done, lost
+
+
+def _opens(secret: Secret, kek: bytes) -> bool:
+    try:
+        webhook_secrets.unwrap(secret.wrapped, secret.name, kek)
+    except UnopenedSecret:
+        return False
+    return True
 
 
 def load_signer(engine: Engine, kek: bytes, issuer: str) -> Signer:
