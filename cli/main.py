@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import batches, bench, contracts, demo, keys, licenses, serving, template, verify
+from cli import batches, bench, contracts, demo, keys, licenses, mails, serving, template, verify, webhooks
 from cli.output import Commands
 
 app = typer.Typer(
@@ -31,6 +31,8 @@ app.command("explain")(contracts.explain)
 app.command("template")(template.template)
 app.command("verify")(verify.verify)
 app.add_typer(keys.app, name="keys")
+app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(mails.app, name="mails")
 app.command("up")(serving.up)
 app.command("worker")(serving.worker)
 app.command("scheduler")(serving.scheduler)

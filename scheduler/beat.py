@@ -1,4 +1,7 @@
-"""The scheduler process: every few seconds the sweep. Any number of them may run; each one alone is enough."""
+"""The scheduler process: every few seconds the sweep, and beside it what accounts are told is sent.
+
+Any number of them may run; each one alone is enough.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import threading
 import structlog
 
 from config.wiring import App
+from jobs import delivering
 from jobs.sweep import sweep
 from jobs.working import Heartbeat
 from models import workers
@@ -18,10 +22,11 @@ log = structlog.get_logger("keymill.scheduler")
 
 
 def serve(app: App, ended: threading.Event) -> None:
-    """Sweep until ``ended`` is set. A sweep that fails (the database is away) is tried again at the next beat."""
+    """Sweep and deliver until ``ended`` is set. A sweep that fails (the database is away) is tried again."""
     host, pid = socket.gethostname(), os.getpid()
     heartbeat = Heartbeat(app, f"{host}:{pid}:{secrets.token_hex(3)}", "scheduler", host, pid)
     heartbeat.start()
+    deliveries = delivering.start(app, ended)
     log.info("scheduler started", scheduler=heartbeat.name)
     was_away = False
     while not ended.is_set():
@@ -34,6 +39,7 @@ def serve(app: App, ended: threading.Event) -> None:
             log.warning("sweep failed", error=f"{type(error).__name__}: {error}"[:500])
             was_away = True
         ended.wait(app.settings.sweep_seconds)
+    delivering.join(app, deliveries)
     heartbeat.stop()
 
 
