@@ -30,7 +30,7 @@ class Reply(NamedTuple):
 
 
 @cache
-def _certificates() -> ssl.SSLContext:
+def certificates() -> ssl.SSLContext:
     """The machine's trusted certificates (``SSL_CERT_FILE`` names others), read once."""
     return ssl.create_default_context()
 
@@ -51,7 +51,7 @@ async def _within_limits(url: httpx.URL, headers: Mapping[str, str], body: bytes
         found = await addresses.resolve(url.raw_host.decode().strip("[]"), port, private_too=private_too)
         limits = httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS)
         # trust_env: a proxy of the environment would resolve the name anew.
-        async with httpx.AsyncClient(verify=_certificates(), timeout=limits, trust_env=False) as client:
+        async with httpx.AsyncClient(verify=certificates(), timeout=limits, trust_env=False) as client:
             for address in found:
                 try:
                     return await _send(client, url, address, headers, body)

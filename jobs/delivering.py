@@ -22,9 +22,10 @@ from config.wiring import App
 from exporters.mails.message import BadAddress, Envelope, message
 from exporters.mails.registry import LETTERS
 from jobs import calling, mailing, notifying
+from jobs.parking import sentence_of
 from licensing.fields import LANGUAGES
 from models import accounts, audit, outbox, webhooks
-from models.database import transaction
+from models.database import is_outage, transaction
 from models.outbox import Delivery
 from models.webhooks import Endpoint
 from signing.webhooks import UnopenedSecret, headers, unwrap
@@ -99,7 +100,13 @@ def deliver_next(app: App, *, mails_first: bool = False) -> bool:
 
 def deliver(app: App, delivery: Delivery) -> Attempt:
     """Try a delivery that is leased to this thread, and write down what came of it."""
-    attempt = _try(app, delivery)
+    try:
+        attempt = _try(app, delivery)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        log.exception("delivery failed", delivery=delivery.id)
+        attempt = Attempt(False, True, None, sentence_of(error))
     kept = "".join(c if c.isprintable() or c == "\n" else " " for c in attempt.answer)[:KEPT_CHARACTERS]
     with transaction(app.engine) as connection:
         # The endpoint first: whoever locks it and deliveries does so in this order.

@@ -251,13 +251,12 @@ def claim_one(connection: Connection, delivery_id: int, *, seconds: float) -> De
 def _claim(
     connection: Connection, query: str, webhook_seconds: float, mail_seconds: float, parameters: dict[str, Any]
 ) -> Delivery | None:
+    lease = "now() + make_interval(secs => CASE WHEN d.endpoint_id IS NULL THEN %(mail)s ELSE %(webhook)s END)"
     claimed = fetch(
         connection,
         f"WITH next AS MATERIALIZED ({query}), claimed AS ("
         " UPDATE deliveries d SET attempts = attempts + 1, fence = nextval('delivery_fence'),"
-        " next_at = now() + lease.span, lease_until = now() + lease.span FROM next JOIN deliveries b ON b.id = next.id,"
-        " LATERAL (SELECT make_interval(secs => CASE WHEN b.endpoint_id IS NULL THEN %(mail)s ELSE %(webhook)s END))"
-        " AS lease (span) WHERE d.id = next.id"
+        f" next_at = {lease}, lease_until = {lease} FROM next WHERE d.id = next.id"
         " RETURNING d.id, d.fence, d.attempts, d.event_id, d.endpoint_id, d.address, d.language)"
         " SELECT c.id, c.fence, c.attempts, c.endpoint_id, w.url, c.address, c.language, e.message_id, e.account_id,"
         " e.type, e.data, e.at FROM claimed c JOIN events e ON e.id = c.event_id"
