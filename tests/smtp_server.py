@@ -19,14 +19,16 @@ class Keeper:
     def __init__(self, folder: Path, rcpt: list[str], data: list[str]) -> None:
         self.folder, self.rcpt, self.data, self.count = folder, rcpt, data, 0
 
-    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
+    async def handle_RCPT(  # noqa: N802 - the name that the server looks for
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
         """Take a receiver, unless there is an answer left to give."""
         if self.rcpt:
             return self.rcpt.pop(0)
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
         """Keep a mail, unless there is an answer left to give."""
         if self.data:
             return self.data.pop(0)

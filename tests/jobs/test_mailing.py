@@ -10,6 +10,7 @@ import pytest
 from config.embedded_processes import free_port
 from config.wiring import App
 from jobs import endpoints, mailing
+from models import outbox
 from models.database import run, transaction
 from tests.apps import account
 from tests.receivers import MailServer
@@ -192,8 +193,6 @@ def test_many_mails_do_not_hold_up_webhooks(app: App):
         run(connection, "UPDATE deliveries SET next_at = now() - interval '1 hour'", {})
     added = endpoints.add(app, "OEM", "https://example.com/", None, actor="test")
     add_event(app, "OEM", "batch 9")
-    from models import outbox
-
     with transaction(app.engine) as connection:
         first = outbox.claim(connection, webhook_seconds=60, mail_seconds=60)
         second = outbox.claim(connection, webhook_seconds=60, mail_seconds=60, mails_first=True)
