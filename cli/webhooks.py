@@ -115,7 +115,9 @@ def _change(out: Output, webhook: int, state: Literal["active", "paused", "remov
 def deliveries(
     webhook: Annotated[int | None, typer.Argument(help="Only those of this webhook; default: mails too.")] = None,
     account: OfAccount = None,
-    state: Annotated[str | None, typer.Option("--state", help="Only waiting, delivered or failed ones.")] = None,
+    state: Annotated[
+        Literal["waiting", "delivered", "failed"] | None, typer.Option("--state", help="Only those in this state.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 50,
     as_json: Json = False,
     lang: Lang = None,

@@ -113,14 +113,8 @@ def deliver(app: App, delivery: Delivery) -> Attempt:
         endpoint = None
         if delivery.endpoint_id is not None:
             endpoint = webhooks.by_id(connection, delivery.endpoint_id, lock=True)
-        is_last = not attempt.may_be_tried_again or delivery.attempts >= MOST_ATTEMPTS
-        if attempt.arrived:
-            held = outbox.settle(connection, delivery, "delivered", attempt.status, kept)
-        elif is_last:
-            held = outbox.settle(connection, delivery, "failed", attempt.status, kept)
-        else:
-            wait = WAITS[delivery.attempts - 1] * (1 + random.uniform(0, JITTER))  # noqa: S311 - no secret
-            held = outbox.settle(connection, delivery, "waiting", attempt.status, kept, again_after_seconds=wait)
+        state, wait_seconds = _next_step(delivery, attempt)
+        held = outbox.settle(connection, delivery, state, attempt.status, kept, again_after_seconds=wait_seconds)
         if held and endpoint is not None:
             _judge(app, connection, endpoint, delivery, attempt)
     log.info(
@@ -134,6 +128,15 @@ def deliver(app: App, delivery: Delivery) -> Attempt:
     return attempt
 
 
+def _next_step(delivery: Delivery, attempt: Attempt) -> tuple[outbox.State, float]:
+    """The state of a delivery after an attempt, and how many seconds it waits if it waits."""
+    if attempt.arrived:
+        return "delivered", 0.0
+    if not attempt.may_be_tried_again or delivery.attempts >= MOST_ATTEMPTS:
+        return "failed", 0.0
+    return "waiting", WAITS[delivery.attempts - 1] * (1 + random.uniform(0, JITTER))  # noqa: S311 - no secret
+
+
 def _try(app: App, delivery: Delivery) -> Attempt:
     if delivery.attempts > MOST_ATTEMPTS:
         return Attempt(False, False, None, "the process that delivered ended in the middle of the last attempt")
@@ -144,6 +147,8 @@ def _call(app: App, delivery: Delivery, url: str) -> Attempt:
     assert delivery.endpoint_id is not None
     with app.engine.connect() as connection:
         stored = webhooks.secrets_of(connection, delivery.endpoint_id)
+    if not stored:  # it was removed a moment ago: nothing leaves unsigned
+        return Attempt(False, False, None, "the endpoint was removed")
     try:
         valid = [unwrap(secret.wrapped, secret.name, app.kek) for secret in stored]
     except UnopenedSecret as problem:

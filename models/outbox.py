@@ -37,6 +37,7 @@ from models.database import fetch, metadata, records, run
 EventType = Literal[
     "batch.previewed", "batch.ended", "upgrades.notified", "statements.closed", "schedule.failed", "webhook.disabled"
 ]
+State = Literal["waiting", "delivered", "failed"]
 TYPES: tuple[EventType, ...] = get_args(EventType)
 TEST_TYPE = "webhook.test"  # of an event that goes to one endpoint, because somebody asked for it
 MOST_NAMED = 100  # things that one event names; it counts them all
@@ -216,8 +217,9 @@ def add_test(connection: Connection, endpoint_id: int, subject: str) -> int:
     return int(found[0][0])
 
 
-# An endpoint gets one message at a time, so that one that hangs holds up nobody else. A search by now(), which the
-# index can serve; it is the time at which this short transaction began.
+# An endpoint gets one message at a time, so that one that hangs holds up nobody else. The index on (endpoint, due)
+# serves each search in its order (mails stand at its end, which the planner sees only when their order names both), as
+# long as the time is now(), when this short transaction began.
 _CANDIDATES = """
 SELECT d.id FROM webhook_endpoints w CROSS JOIN LATERAL (
     SELECT id FROM deliveries WHERE endpoint_id = w.id AND state = 'waiting' AND next_at <= now()
@@ -226,7 +228,7 @@ WHERE w.state = 'active' AND NOT EXISTS (
     SELECT FROM deliveries o WHERE o.endpoint_id = w.id AND o.lease_until > now())
 UNION ALL
 (SELECT id FROM deliveries WHERE endpoint_id IS NULL AND state = 'waiting' AND next_at <= now()
- ORDER BY next_at LIMIT 20)
+ ORDER BY endpoint_id, next_at LIMIT 20)
 """
 _NEXT = f"""
 SELECT id FROM deliveries WHERE id IN ({_CANDIDATES}) AND state = 'waiting' AND next_at <= now()
@@ -269,11 +271,11 @@ def _claim(
 def settle(
     connection: Connection,
     delivery: Delivery,
-    state: Literal["waiting", "delivered", "failed"],
+    state: State,
     status: int | None,
     answer: str,
     *,
-    again_after_seconds: float = 0.0,
+    again_after_seconds: float,
 ) -> bool:
     """Say what came of an attempt. False, and nothing is changed, where a newer one has been begun."""
     return (

@@ -20,6 +20,7 @@ from config.wiring import App, child_environment
 from jobs import delivering, endpoints
 from jobs.delivering import MOST_ATTEMPTS, WAITS
 from jobs.refusals import Refused
+from models import outbox
 from models.database import run, transaction
 from tests.apps import account, one
 from tests.receivers import Receiver, status
@@ -185,6 +186,19 @@ def test_what_a_paused_endpoint_is_to_get_waits(lab: App, receiver: Receiver):
         endpoints.replay(lab, delivery_id=deliveries(lab)[1]["id"], actor="test")
     assert one(lab, "SELECT count(*) FROM webhook_secrets") == 0
     assert hook(lab, receiver).id != added.id
+
+
+def test_an_endpoint_that_is_removed_while_a_message_is_on_its_way_gets_nothing_unsigned(lab: App, receiver: Receiver):
+    """Its secrets are gone: the claimed message is not sent, and fails."""
+    added = hook(lab, receiver)
+    add_event(lab, "OEM", "batch 1")
+    with transaction(lab.engine) as connection:
+        claimed = outbox.claim(connection, webhook_seconds=60, mail_seconds=60)
+    assert claimed is not None
+    endpoints.change(lab, added.id, "removed", actor="test")
+    assert not delivering.deliver(lab, claimed).arrived
+    assert receiver.received == []
+    assert [one["state"] for one in deliveries(lab)] == ["failed"]
 
 
 def test_a_replay_sends_the_same_message_again(lab: App, receiver: Receiver):

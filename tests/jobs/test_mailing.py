@@ -95,6 +95,22 @@ def test_an_account_whose_address_is_none_fails_at_once(app: App, mail_server: S
     assert server.mails == []
 
 
+@pytest.mark.usefixtures("oem")
+def test_a_fault_of_ours_is_an_attempt_like_any_other(app: App, mail_server: Start):
+    """A letter that cannot be written is told in the log and tried again; the others go out."""
+    server = mail_server()
+    add_event(app, "OEM", "batch 1")
+    add_event(app, "OEM", "batch 2")
+    with transaction(app.engine) as connection:
+        run(connection, "UPDATE events SET data = '{}' WHERE subject = 'batch 1'", {})
+    deliver_all(mailed(app, server.url()))
+    assert [(one["state"], one["answer"][:8]) for one in deliveries(app)] == [
+        ("waiting", "KeyError"),
+        ("delivered", ""),
+    ]
+    assert len(server.mails) == 1
+
+
 @pytest.fixture
 def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The test's certificate, trusted."""
