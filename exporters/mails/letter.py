@@ -42,7 +42,8 @@ def pick(language: Language, en: str, it: str) -> str:
 
 def outcome_table(data: Data, language: Language) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
     """How many rows got which outcome, without the outcomes that none got: titles and rows."""
-    rows = [(OUTCOME_NAMES[name][language], str(count)) for name, count in data["outcomes"].items() if count]
+    counts = data["outcomes"]
+    rows = [(names[language], str(counts[outcome])) for outcome, names in OUTCOME_NAMES.items() if counts[outcome]]
     return (pick(language, "Outcome", "Esito"), pick(language, "Rows", "Righe")), rows
 
 

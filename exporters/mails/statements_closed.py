@@ -20,8 +20,8 @@ def letter(data: Data, language: Language) -> Letter:
         [
             pick(
                 language,
-                f"{data['count']} statements of your contracts were closed or adjusted:",
-                f"{data['count']} rendiconti dei vostri contratti sono stati chiusi o rettificati:",
+                f"Statements of your contracts that were closed or adjusted: {data['count']}.",
+                f"Rendiconti dei vostri contratti che sono stati chiusi o rettificati: {data['count']}.",
             )
         ],
         (

@@ -15,8 +15,8 @@ def letter(data: Data, language: Language) -> Letter:
         [
             pick(
                 language,
-                f"Your maintenance covers a new release: you may upgrade {count} licenses.",
-                f"La vostra manutenzione comprende una nuova versione: potete aggiornare {count} licenze.",
+                f"Your maintenance covers a new release. Licenses that you may upgrade: {count}.",
+                f"La vostra manutenzione comprende una nuova versione. Licenze che potete aggiornare: {count}.",
             ),
             pick(
                 language,
