@@ -54,7 +54,8 @@ def test_a_name_that_changes_between_check_and_call_gains_nothing(receiver: Rece
     look_up, answers = socket.getaddrinfo, iter(["192.0.2.1"])
 
     def rebinding(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
-        return look_up(next(answers, "127.0.0.1") if host == "rebind.example" else host, port, *rest, **more)
+        is_ours = host in ("rebind.example", b"rebind.example")  # whoever asks, in whatever form
+        return look_up(next(answers, "127.0.0.1") if is_ours else host, port, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     monkeypatch.setattr(calling, "CONNECT_SECONDS", 0.2)
