@@ -90,20 +90,26 @@ def rewrap(
     out = speak(as_json, lang)
     new_kek = key_encryption_key(read_file(to))
     with opened_app() as app:
-        done, lost = keys.rewrap_all(app.engine, app.kek, new_kek, actor=actor())
+        done, lost, secrets, lost_secrets = keys.rewrap_all(app.engine, app.kek, new_kek, actor=actor())
     if lost:
         names = ", ".join(lost)
         out.say(
             f"Left as they are, because nothing opens them (they only verify): {names}",
             f"Lasciate come sono, perché nulla le apre (servono solo a verificare): {names}",
         )
+    if lost_secrets:
+        out.say(
+            f"{lost_secrets} secrets of webhooks are opened by neither key. Make new ones: keymill webhooks rotate",
+            f"{lost_secrets} segreti di webhook non si aprono con nessuna chiave. Crearne di nuovi: "
+            "keymill webhooks rotate",
+        )
     out.say(
-        f"{len(done)} signing keys are now encrypted under the key in {to}. Set KEYMILL_KEY_ENCRYPTION_KEY or "
-        "KEYMILL_KEY_ENCRYPTION_KEY_FILE to it before a process starts again.",
-        f"{len(done)} chiavi di firma sono ora cifrate con la chiave in {to}. Impostare KEYMILL_KEY_ENCRYPTION_KEY o "
-        "KEYMILL_KEY_ENCRYPTION_KEY_FILE prima che un processo riparta.",
+        f"{len(done)} signing keys and {secrets} webhook secrets are now encrypted under the key in {to}. Set "
+        "KEYMILL_KEY_ENCRYPTION_KEY or KEYMILL_KEY_ENCRYPTION_KEY_FILE to it before a process starts again.",
+        f"{len(done)} chiavi di firma e {secrets} segreti di webhook sono ora cifrati con la chiave in {to}. Impostare "
+        "KEYMILL_KEY_ENCRYPTION_KEY o KEYMILL_KEY_ENCRYPTION_KEY_FILE prima che un processo riparta.",
     )
-    out.document({"rewrapped": done, "lost": lost})
+    out.document({"rewrapped": done, "lost": lost, "secrets": secrets, "lost_secrets": lost_secrets})
 
 
 @app.command("revocations")

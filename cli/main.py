@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from cli import batches, bench, contracts, demo, drops, keys, licenses, schedules, serving, ssh_keys, template, verify
+from cli import (
+    batches,
+    bench,
+    contracts,
+    demo,
+    drops,
+    keys,
+    licenses,
+    mails,
+    schedules,
+    serving,
+    ssh_keys,
+    template,
+    verify,
+    webhooks,
+)
 from cli.output import Commands
 
 app = typer.Typer(
@@ -35,6 +50,8 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(ssh_keys.app, name="ssh-keys")
 app.add_typer(drops.app, name="drops")
 app.add_typer(schedules.app, name="schedules")
+app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(mails.app, name="mails")
 app.command("up")(serving.up)
 app.command("worker")(serving.worker)
 app.command("scheduler")(serving.scheduler)

@@ -47,5 +47,5 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    for talkative in ("botocore", "boto3", "urllib3", "s3transfer", "dramatiq", "alembic"):
+    for talkative in ("botocore", "boto3", "urllib3", "s3transfer", "dramatiq", "alembic", "httpx", "httpcore"):
         logging.getLogger(talkative).setLevel(max(logging.WARNING, root.level))

@@ -140,6 +140,17 @@ class Settings(BaseSettings):
     sftp_days: int = Field(
         default=30, ge=1, description="How long results, sent files, refused and unfinished ones are seen by SFTP."
     )
+    smtp_url: str = Field(
+        default="",
+        pattern=r"^((smtp|smtps|smtp\+starttls)://([^/@]+@)?(\[[0-9A-Fa-f:]+\]|[^/@:\[\]]+)(:\d{1,5})?/?)?$",
+        description="Mail server, `smtp+starttls://user:password@host:587` (`smtps`: TLS from the start; `smtp`: "
+        "none). Without it no mail is sent.",
+    )
+    mail_from: str = Field(default="", pattern=r"^([^\s@<>]+@[^\s@<>]+)?$", description="Address that mail comes from.")
+    webhooks_private: bool = Field(
+        default=False,
+        description="Whether webhooks may go over plain http and to private addresses: for laboratories and tests.",
+    )
 
     unknown_codes_a_day: int = Field(
         default=1_000, ge=1, description="Rows naming an unknown code after which an account is stopped for the day."
@@ -174,10 +185,17 @@ def load() -> Settings:
         settings = Settings()
     except ValidationError as error:
         problems = of_validation(error, PREFIX)
-    missing = _missing_in_production()
+    missing = _missing_in_production() + _missing_for_mail()
     if problems or missing:
         raise SettingsProblem(problems + missing)
     return settings
+
+
+def _missing_for_mail() -> list[Problem]:
+    given = {name.upper() for name, value in os.environ.items() if value}
+    if f"{PREFIX}SMTP_URL" in given and f"{PREFIX}MAIL_FROM" not in given:
+        return [Problem(f"{PREFIX}MAIL_FROM", "is missing", "manca")]
+    return []
 
 
 def _missing_in_production() -> list[Problem]:

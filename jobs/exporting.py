@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from config.wiring import App
 from exporters.pieces import Line, Piece, PieceFacts, PieceFormat
 from exporters.results import format_for
-from jobs import broker, lines, results, workbooks
+from jobs import broker, lines, notifying, results, workbooks
 from jobs.deciding import Answer
 from jobs.kind import Issued
 from jobs.kinds.registry import KINDS
@@ -117,6 +117,7 @@ def finish(app: App, connection: Connection, chunk: Chunk) -> None:
         batches.end(connection, batch.id, state, results={"files": files})
         leases.finish(connection, chunk, {})
         audit.record(connection, "keymill", f"batch.{state}", f"batch {batch.id}")
+        notifying.batch_ended(app, connection, batch.id)
     if ended_some:
         broker.wake(app.settings.redis_url, batch.id, 1)
     _forget(app, batch, place.name)

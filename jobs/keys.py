@@ -9,22 +9,30 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine
 
 from jobs import host_keys
-from models import audit, signing_keys
+from models import audit, signing_keys, webhooks
 from models.database import transaction
 from models.signing_keys import SigningKey
+from models.webhooks import Secret
 from signing import key_store
+from signing import webhooks as webhook_secrets
 from signing.key_sets import decoded_base64url, key_set_text, public_jwk
 from signing.key_store import StoredKey, WrongKeyEncryptionKey
 from signing.tokens import Signer
+from signing.webhooks import UnopenedSecret
 
 RECHECK_SECONDS = 2.0  # how long a worker may go on with the key that was the newest
 
 
 class Rewrapped(NamedTuple):
-    """What a change of the key-encryption key did: the keys wrapped anew, and old ones that nothing opens any more."""
+    """What a change of the key-encryption key did: the keys wrapped anew, and old ones that nothing opens any more.
+
+    ``secrets`` of webhooks were wrapped anew; ``lost_secrets`` are opened by nothing: their webhooks need new ones.
+    """
 
     done: tuple[str, ...]
     lost: tuple[str, ...]
+    secrets: int = 0
+    lost_secrets: int = 0
 
 
 class _Loaded(NamedTuple):
@@ -60,7 +68,7 @@ def rotate(engine: Engine, kek: bytes, *, actor: str = "system", lost: bool = Fa
 
 
 def rewrap_all(engine: Engine, old_kek: bytes, new_kek: bytes, *, actor: str = "system") -> Rewrapped:
-    """Wrap every key (the SFTP server's too) under another key-encryption key, all or none. Repeatable.
+    """Wrap every key (the SFTP server's too) and secret under another key-encryption key, all or none. Repeatable.
 
     Raises :class:`WrongKeyEncryptionKey` when neither opens the key that signs; older ones only verify and are told.
     """
@@ -81,7 +89,30 @@ def rewrap_all(engine: Engine, old_kek: bytes, new_kek: bytes, *, actor: str = "
                 audit.record(connection, actor, "signing_key.rewrap", f"signing key {key.kid}")
                 done.append(key.kid)
         host_done, host_lost = host_keys.rewrap(connection, old_kek, new_kek, actor)
-        return Rewrapped((*done, *host_done), (*lost, *host_lost))
+        secrets = _rewrap_secrets(connection, old_kek, new_kek)
+        return Rewrapped((*done, *host_done), (*lost, *host_lost), *secrets)
+
+
+def _rewrap_secrets(connection: Connection, old_kek: bytes, new_kek: bytes) -> tuple[int, int]:
+    """Wrap the secrets of webhooks anew: how many now, and how many neither key opens."""
+    done = lost = 0
+    for secret in webhooks.all_secrets(connection):
+        try:
+            opened = webhook_secrets.unwrap(secret.wrapped, secret.name, old_kek)
+        except UnopenedSecret:
+            lost += not _opens(secret, new_kek)
+            continue
+        webhooks.rewrap(connection, Secret(secret.name, webhook_secrets.wrap(opened, secret.name, new_kek)))
+        done += 1
+    return done, lost
+
+
+def _opens(secret: Secret, kek: bytes) -> bool:
+    try:
+        webhook_secrets.unwrap(secret.wrapped, secret.name, kek)
+    except UnopenedSecret:
+        return False
+    return True
 
 
 def load_signer(engine: Engine, kek: bytes, issuer: str) -> Signer:

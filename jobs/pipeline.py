@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import Connection
 
 from config.wiring import App
-from jobs import broker, exporting, reading, revocations, running
+from jobs import broker, exporting, notifying, reading, revocations, running
 from jobs.kinds.registry import KINDS
 from models import audit, batches, chunks, rows
 from models.batches import Batch
@@ -54,7 +54,7 @@ def _next(app: App, connection: Connection, batch: Batch) -> int:
         return _plan(connection, batch, "read", [(None, 1, 1)], state="reading")
     for stage, _, _, _, reason in chunks.parked(connection, batch.id):
         if stage not in ("run", "contested"):  # those have their answers: the rows are skipped
-            return _give_up(connection, batch, reason)
+            return _give_up(app, connection, batch, reason)
     if batch.cancelled_at is not None:
         return _close(app, connection, batch, stages)
     if "run" not in stages:
@@ -74,6 +74,7 @@ def _before_the_run(app: App, connection: Connection, batch: Batch, stages: set[
         if not batch.is_auto:
             if batch.state != "previewed":
                 batches.change(connection, batch.id, state="previewed")
+                notifying.batch_previewed(app, connection, batch.id)
             return 0
         batches.confirm(connection, batch.id)
         confirmed = batches.by_id(connection, batch.id)
@@ -114,6 +115,7 @@ def _close(app: App, connection: Connection, batch: Batch, stages: set[Stage]) -
     """A batch that was cancelled or stopped: what is unanswered is skipped, and the results say so."""
     if batch.row_count is None:
         batches.end(connection, batch.id, "cancelled")
+        notifying.batch_ended(app, connection, batch.id)
         return 0
     if "closing" not in stages:
         return _plan(connection, batch, "closing", [(None, 1, batch.row_count)], state="exporting")
@@ -129,10 +131,11 @@ def _export(app: App, connection: Connection, batch: Batch, stages: set[Stage]) 
     return _plan(connection, batch, "finish", [(None, 1, batch.row_count or 0)], state="exporting")
 
 
-def _give_up(connection: Connection, batch: Batch, reason: str) -> int:
+def _give_up(app: App, connection: Connection, batch: Batch, reason: str) -> int:
     """The end of a batch whose file was not read or whose results were not stored, though it was tried three times."""
     batches.end(connection, batch.id, "failed", reason={"code": "parked", "detail": reason})
     audit.record(connection, "keymill", "batch.failed", f"batch {batch.id}", reason=reason)
+    notifying.batch_ended(app, connection, batch.id)
     return 0
 
 

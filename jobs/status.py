@@ -19,7 +19,7 @@ from models import accounts, batches, chunks, rows
 from models.batches import Batch
 from models.chunks import Stage
 
-_DECIDING: tuple[Stage, ...] = ("run", "contested", "closing")
+DECIDING: tuple[Stage, ...] = ("run", "contested", "closing")
 
 
 def of_batch(app: App, batch_id: int, language: Language = "en") -> dict[str, Any]:
@@ -29,7 +29,7 @@ def of_batch(app: App, batch_id: int, language: Language = "en") -> dict[str, An
         account = accounts.by_id(connection, batch.account_id)
         report = summary(connection, batch) | {"account": account.number, "language": language}
         previewed = batch.confirmed_at is None and batch.cancelled_at is None
-        report["reason"] = _reason(batch, language)
+        report["reason"] = reason_of(batch, language)
         report["options"] = batch.options
         report["reading"] = _reading(batch, language)
         report["problems"] = _problems(connection, batch, language, "previews" if previewed else "outcomes")
@@ -38,7 +38,7 @@ def of_batch(app: App, batch_id: int, language: Language = "en") -> dict[str, An
             {"stage": stage, "chunk": number, "rows": [first, last], "reason": reason}
             for stage, number, first, last, reason in chunks.parked(connection, batch.id)
         ]
-        report["preview"] = _by_outcome(chunks.codes_of(connection, batch.id, ("preview",)))
+        report["preview"] = by_outcome(chunks.codes_of(connection, batch.id, ("preview",)))
         report["differs_from_preview"] = chunks.total(connection, batch.id, "differs")
         report["stage_seconds"] = chunks.stage_seconds(connection, batch.id)
         report["results"] = None if batch.is_emptied else batch.results
@@ -57,7 +57,7 @@ def latest(app: App, account_number: str | None, limit: int) -> list[dict[str, A
 
 def summary(connection: Connection, batch: Batch) -> dict[str, Any]:
     """A batch in a line: what it is, where it stands, and how many rows got what."""
-    codes = chunks.codes_of(connection, batch.id, _DECIDING)
+    codes = chunks.codes_of(connection, batch.id, DECIDING)
     return {
         "batch": batch.id,
         "kind": batch.kind,
@@ -70,7 +70,7 @@ def summary(connection: Connection, batch: Batch) -> dict[str, Any]:
         "finished": batch.finished_at.isoformat() if batch.finished_at else None,
         "progress": progress(connection, batch),
         "codes": codes,
-        "outcomes": _by_outcome(codes)["outcomes"],
+        "outcomes": by_outcome(codes)["outcomes"],
     }
 
 
@@ -81,7 +81,7 @@ def progress(connection: Connection, batch: Batch) -> dict[str, Any]:
     return {"stage": stage, "done": done, "of": batch.row_count}
 
 
-_STAGES_OF: dict[str, tuple[Stage, ...]] = {"previewing": ("preview",), "running": _DECIDING, "exporting": ("render",)}
+_STAGES_OF: dict[str, tuple[Stage, ...]] = {"previewing": ("preview",), "running": DECIDING, "exporting": ("render",)}
 
 
 def _stage(batch: Batch) -> str:
@@ -90,14 +90,16 @@ def _stage(batch: Batch) -> str:
     return batch.state
 
 
-def _by_outcome(codes: dict[str, int]) -> dict[str, Any]:
+def by_outcome(codes: dict[str, int]) -> dict[str, Any]:
+    """Counts by code, with what they come to by outcome."""
     outcomes: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
     for code, count in codes.items():
         outcomes[CODES[code].outcome] += count
     return {"codes": codes, "outcomes": dict(outcomes)}
 
 
-def _reason(batch: Batch, language: Language) -> dict[str, str] | None:
+def reason_of(batch: Batch, language: Language) -> dict[str, str] | None:
+    """Why a batch failed or was stopped: code and sentence; None for any other."""
     if batch.reason is None:
         return None
     code = batch.reason.get("code", "")
@@ -144,7 +146,7 @@ def _problems(connection: Connection, batch: Batch, language: Language, table: s
 def _warnings(connection: Connection, batch: Batch, language: Language) -> list[dict[str, Any]]:
     """What was noticed about cells without refusing them, merged over the chunks of the latest pass."""
     merged: dict[str, dict[str, Any]] = {}
-    for stages in (_DECIDING, ("preview",)):
+    for stages in (DECIDING, ("preview",)):
         for warnings in chunks.warnings_of(connection, batch.id, stages):
             for key, warning in warnings.items():
                 known = merged.setdefault(key, warning | {"count": 0, "cells": []})

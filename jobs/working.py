@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection
 
 from config.wiring import App
-from jobs import guarding, parking, pipeline
+from jobs import guarding, notifying, parking, pipeline
 from jobs.refusals import BatchRefused
 from models import batches, leases, workers
 from models.chunks import Chunk
@@ -118,6 +118,7 @@ def _refuse(app: App, chunk: Chunk, refusal: BatchRefused) -> None:
     with transaction(app.engine) as connection:
         leases.finish(connection, chunk, {})
         batches.end(connection, chunk.batch_id, "failed", reason=refusal.as_reason())
+        notifying.batch_ended(app, connection, chunk.batch_id)
     log.info("batch refused", code=refusal.code)
 
 

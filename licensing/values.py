@@ -281,10 +281,15 @@ def _of_text(field: Field, raw: str, habits: Habits) -> Any:
     return _rejected(_FAULTS[field.type], text, field) if value is None else value
 
 
+def is_email(text: str) -> bool:
+    """Whether a text is one mail address."""
+    return _EMAIL.fullmatch(text) is not None
+
+
 def _parsed(field: Field, text: str, habits: Habits) -> Any:
     match field.type:
         case "email":
-            return text if _EMAIL.fullmatch(text) else None
+            return text if is_email(text) else None
         case "country":
             return country_code(text)
         case "date":

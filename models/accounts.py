@@ -113,6 +113,11 @@ def by_id(connection: Connection, account_id: int) -> Account:
     return Account(*row)
 
 
+def vendors(connection: Connection) -> list[int]:
+    """The ids of the vendor's own accounts: operations."""
+    return [row[0] for row in fetch(connection, "SELECT id FROM accounts WHERE type = 'vendor' ORDER BY id", {})]
+
+
 def by_numbers(connection: Connection, numbers: Sequence[str], *, lock: bool) -> dict[str, Account]:
     """The accounts with these numbers, by number; locked in number order when ``lock``."""
     rows = fetch(

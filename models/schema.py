@@ -23,6 +23,7 @@ from models import (  # noqa: F401 - importing a module puts its tables into the
     licenses,
     maintenance,
     notifications,
+    outbox,
     products,
     reconciliations,
     reversals,
@@ -34,9 +35,11 @@ from models import (  # noqa: F401 - importing a module puts its tables into the
     signing_keys,
     ssh_keys,
     statements,
+    subscriptions,
     usage,
     user_fields,
     vouchers,
+    webhooks,
     workers,
 )
 from models.database import metadata

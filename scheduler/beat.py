@@ -1,4 +1,4 @@
-"""The scheduler process: every few seconds the sweep, and schedules when they are due.
+"""The scheduler process: every few seconds the sweep, schedules when they are due, and what accounts are told.
 
 Any number of them may run; each one alone is enough.
 """
@@ -13,6 +13,7 @@ import threading
 import structlog
 
 from config.wiring import App
+from jobs import delivering
 from jobs.sweep import sweep
 from jobs.working import Heartbeat
 from models import workers
@@ -22,12 +23,13 @@ log = structlog.get_logger("keymill.scheduler")
 
 
 def serve(app: App, ended: threading.Event) -> None:
-    """Sweep and run schedules until ``ended`` is set. A sweep that fails (the database is away) is tried again."""
+    """Sweep, run schedules and deliver until ``ended`` is set. What fails (the database is away) is tried again."""
     host, pid = socket.gethostname(), os.getpid()
     heartbeat = Heartbeat(app, f"{host}:{pid}:{secrets.token_hex(3)}", "scheduler", host, pid)
     clockwork = threading.Thread(target=Clockwork(app, heartbeat.name, ended).serve, name="schedules")
     heartbeat.start()
     clockwork.start()
+    deliveries = delivering.start(app, ended)
     log.info("scheduler started", scheduler=heartbeat.name)
     was_away = False
     while not ended.is_set():
@@ -41,6 +43,7 @@ def serve(app: App, ended: threading.Event) -> None:
             was_away = True
         ended.wait(app.settings.sweep_seconds)
     clockwork.join()
+    delivering.join(app, deliveries)
     heartbeat.stop()
 
 

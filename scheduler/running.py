@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
+from sqlalchemy import Connection
 
 from config.wiring import App
+from jobs import notifying
 from jobs.job import Due, Stopped
 from jobs.parking import sentence_of
 from jobs.refusals import Refused
@@ -121,8 +123,22 @@ def _not_done(app: App, held: Run, error: Exception) -> None:
     else:
         with transaction(app.engine) as connection:
             schedule_runs.fail(connection, held, reason)
-            audit.record(connection, "keymill", "run.failed", f"schedule {held.schedule}", **_told(held), **reason)
+            _report(app, connection, held, reason)
         log.error("run failed", error=reason["en"], exc_info=None if isinstance(error, Refused) else error)
+
+
+_WENT_AWAY = {
+    "code": "went_away",
+    "en": "the scheduler went away in the middle of the last attempt",
+    "it": "lo scheduler è venuto a mancare durante l'ultimo tentativo",
+}
+
+
+def _report(app: App, connection: Connection, run: Run | schedule_runs.Released, reason: Mapping[str, str]) -> None:
+    """Tell operations of a run that failed for good."""
+    audit.record(connection, "keymill", "run.failed", f"schedule {run.schedule}", **_told(run), **reason)
+    told = {"schedule": run.schedule, **_told(run), "reason": dict(reason)}
+    notifying.tell_operations(app, connection, "schedule.failed", f"run {run.id}", told)
 
 
 def _told(held: Run | schedule_runs.Released) -> dict[str, str]:
@@ -177,9 +193,7 @@ def release_lost(app: App) -> None:
         released = schedule_runs.release_expired(connection, app.settings.attempts)
         for run in released:
             if run.state == "failed":
-                audit.record(
-                    connection, "keymill", "run.failed", f"schedule {run.schedule}", **_told(run), code="went_away"
-                )
+                _report(app, connection, run, _WENT_AWAY)
     for run in released:
         told = log.error if run.state == "failed" else log.warning
         told("lease of a run expired", schedule=run.schedule, scheduler=run.scheduler, state=run.state, **_told(run))

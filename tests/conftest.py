@@ -27,7 +27,8 @@ from models import schema
 from models.database import connect
 from storage.objects import ObjectStore, open_store
 
-pytest_plugins = ["tests.apps", "tests.ssh"]  # a whole app on real servers, and OpenSSH
+# A whole app on real servers, OpenSSH, and whom it tells.
+pytest_plugins = ["tests.apps", "tests.ssh", "tests.receivers"]
 IN_CI = os.environ.get("CI") == "true"
 _numbers = itertools.count(1)
 

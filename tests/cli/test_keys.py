@@ -98,7 +98,8 @@ def test_the_key_encryption_key_can_be_changed(
     kid = json.loads(keymill("rotate", "--json").stdout)["kid"]
     (tmp_path / "new").write_text(NEW_KEK + "\n")
     result = keymill("rewrap", "--to", tmp_path / "new", "--json")
-    assert (result.exit_code, json.loads(result.stdout)) == (0, {"rewrapped": [kid], "lost": []})
+    expected = {"rewrapped": [kid], "lost": [], "secrets": 0, "lost_secrets": 0}
+    assert (result.exit_code, json.loads(result.stdout)) == (0, expected)
     refused = keymill("rotate", "--lang", "it")
     assert refused.exit_code == 1
     assert refused.stderr.startswith(f"La chiave di cifratura non apre la chiave di firma {kid}.")

@@ -105,3 +105,31 @@ def test_settings_travel_to_a_child_process(monkeypatch: pytest.MonkeyPatch):
 def test_secrets_are_not_printed():
     """A settings object in a log or a traceback does not show the key-encryption key."""
     assert "hunter2" not in repr(Settings(key_encryption_key=SecretStr("hunter2")))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "smtp://host",
+        "smtps://host:465/",
+        "smtp+starttls://user:%40@mail.example.com:587",
+        "smtp://[::1]:25",
+    ],
+)
+def test_mail_needs_a_sender(url: str, monkeypatch: pytest.MonkeyPatch):
+    """A mail server without an address to send from is refused at the start; with one it is taken."""
+    monkeypatch.setenv("KEYMILL_SMTP_URL", url)
+    with pytest.raises(SettingsProblem, match="KEYMILL_MAIL_FROM is missing"):
+        load()
+    monkeypatch.setenv("KEYMILL_MAIL_FROM", "keymill@example.com")
+    assert load().smtp_url == url
+
+
+@pytest.mark.parametrize("url", ["http://host", "smtp://", "smtp://u:p/w@host", "smtp://host:port", "smtp://host/box"])
+def test_a_mail_server_that_cannot_be_read_is_refused(url: str, monkeypatch: pytest.MonkeyPatch):
+    """Without showing the value, which may hold a password."""
+    monkeypatch.setenv("KEYMILL_SMTP_URL", url)
+    monkeypatch.setenv("KEYMILL_MAIL_FROM", "keymill@example.com")
+    with pytest.raises(SettingsProblem, match="KEYMILL_SMTP_URL must match") as problem:
+        load()
+    assert f"{url!r}" not in problem.value.en

@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable
 
 from config.wiring import App
-from jobs import working
+from jobs import endpoints, working
 from models import chunks, leases, workers
 from models.database import scalar, transaction
 from scheduler import beat
 from tests.apps import account
+from tests.receivers import Receiver
+from tests.telling import add_event, with_settings
 
 Submit = Callable[..., int]
 LIST = "code;company\nABC-1234;Rossi\n"
@@ -80,3 +82,18 @@ def test_after_an_outage_the_living_renew_their_leases_first(app: App, submit: S
         ended.set()
         thread.join()
         heartbeat.stop()
+
+
+def test_the_scheduler_delivers_beside_the_sweep(app: App, receiver: Receiver) -> None:
+    """What waits in the outbox goes out, also while a sweep takes its time."""
+    account(app, "OEM")
+    app = with_settings(app, webhooks_private=True, sweep_seconds=600.0)
+    endpoints.add(app, "OEM", receiver.url, None, actor="test")
+    thread, ended = _serve(app)
+    try:
+        add_event(app, "OEM", "batch 1")
+        _until(app, "SELECT state FROM deliveries", "delivered")
+    finally:
+        ended.set()
+        thread.join()
+    assert len(receiver.received) == 1

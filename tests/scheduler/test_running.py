@@ -150,6 +150,17 @@ def test_a_run_that_fails_is_tried_again_and_then_reported(app: App, logs: list[
     with app.engine.connect() as connection:
         _, actor, action, subject, detail = audit.latest(connection, 1)[0]
     assert (actor, action, subject, detail["code"]) == ("keymill", "run.failed", "schedule nightly", "unknown_account")
+    assert told_to_operations(app) == [("nightly", "unknown_account")]
+
+
+def told_to_operations(app: App) -> list[tuple[str, str]]:
+    """Schedule and reason of each failure that the vendor was told of."""
+    query = (
+        "SELECT data ->> 'schedule', data #>> '{reason,code}' FROM events e JOIN accounts a ON a.id = e.account_id"
+        " WHERE e.type = 'schedule.failed' AND a.type = 'vendor' ORDER BY e.id"
+    )
+    with app.engine.connect() as connection:
+        return fetch(connection, query, {})
 
 
 def test_a_job_that_this_version_does_not_know_fails_with_a_sentence(app: App):
@@ -249,6 +260,7 @@ def test_a_run_whose_schedulers_all_went_away_fails_in_the_end(app: App, logs: l
         running.release_lost(app)
     assert running.claim(app, "mortal") is None
     assert states(app, "expiry") == [("failed", "went_away")]
+    assert told_to_operations(app) == [("expiry", "went_away")]
     assert logs[-1]["log_level"] == "error"
     with app.engine.connect() as connection:
         assert audit.latest(connection, 1)[0][2:4] == ("run.failed", "schedule expiry")

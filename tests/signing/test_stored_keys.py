@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from jobs import keys
-from models import audit
-from models.database import connect, transaction
+from models import audit, webhooks
+from models.database import connect, scalar, transaction
+from signing import webhooks as webhook_secrets
 from signing.key_sets import parse_key_set
 from signing.key_store import WrongKeyEncryptionKey
 from signing.verification import verify
+from signing.webhooks import UnopenedSecret
 from tests.signing.samples import KEK, NOW, PLAIN
 
 NEW_KEK = bytes(32)
@@ -163,3 +165,24 @@ def test_nothing_to_rewrap_is_no_error(engine: Engine) -> None:
     """An installation without keys has none to move."""
     assert keys.rewrap_all(engine, KEK, NEW_KEK) == keys.Rewrapped((), ())
     assert parse_key_set(keys.public_key_set(engine)) == {}
+
+
+def test_secrets_of_webhooks_are_wrapped_with_the_keys(engine: Engine) -> None:
+    """They open under the new key only, once however often it is run; one that nothing opens is counted and left."""
+    keys.ensure_signing_key(engine, KEK)
+    made = [webhook_secrets.generate(KEK), webhook_secrets.generate(bytes(31) + b"x")]
+    with transaction(engine) as connection:
+        vendor = scalar(connection, "SELECT id FROM accounts WHERE number = 'VENDOR'")
+        endpoint = webhooks.add(connection, vendor, "https://example.com/", None)
+        assert endpoint is not None
+        for one in made:
+            webhooks.add_secret(connection, endpoint, webhooks.Secret(one.name, one.wrapped))
+    assert keys.rewrap_all(engine, KEK, NEW_KEK)[2:] == (1, 1)
+    assert keys.rewrap_all(engine, KEK, NEW_KEK)[2:] == (0, 1)
+    with transaction(engine) as connection:
+        stored = {secret.name: secret.wrapped for secret in webhooks.all_secrets(connection)}
+    assert stored[made[1].name] == made[1].wrapped
+    opened = webhook_secrets.unwrap(stored[made[0].name], made[0].name, NEW_KEK)
+    assert opened == webhook_secrets.unwrap(made[0].wrapped, made[0].name, KEK)
+    with pytest.raises(UnopenedSecret):
+        webhook_secrets.unwrap(stored[made[0].name], made[0].name, KEK)

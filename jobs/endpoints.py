@@ -1,0 +1,184 @@
+"""What an account can say of its webhooks and mails: where they go, with which secrets, and once more."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection
+
+from config.wiring import App
+from jobs import addresses, delivering
+from jobs.control import find_account
+from jobs.delivering import Attempt
+from jobs.refusals import Refused
+from licensing.fields import Language
+from licensing.values import is_email
+from models import audit, outbox, subscriptions, webhooks
+from models.database import transaction
+from models.webhooks import Endpoint, Secret
+from signing.webhooks import generate
+
+LONGEST_URL = 2_000
+
+
+class Added(NamedTuple):
+    """A new endpoint and its secret, which is shown this once."""
+
+    id: int
+    secret: str
+
+
+def add(app: App, account: str, url: str, types: Sequence[str] | None, *, actor: str) -> Added:
+    """Let an account's events go to an address, all or those of some types. Raises :class:`Refused`."""
+    checked = _checked_types(types)
+    _check_url(url, private_too=app.settings.webhooks_private)
+    with transaction(app.engine) as connection:
+        endpoint_id = webhooks.add(connection, find_account(connection, account).id, url, checked)
+        if endpoint_id is None:
+            raise Refused(
+                "known_webhook",
+                f"Account {account} has a webhook with this address already. See: keymill webhooks list",
+                f"L'account {account} ha già un webhook con questo indirizzo. Vedere: keymill webhooks list",
+            )
+        shown = _new_secret(app, connection, endpoint_id)
+        audit.record(connection, actor, "webhook.added", f"webhook {endpoint_id}", account=account, url=url)
+    return Added(endpoint_id, shown)
+
+
+def rotate(app: App, endpoint_id: int, keep_hours: float, *, actor: str) -> str:
+    """Make a new secret; what is sent is signed with the older ones too, for so many hours. The new secret.
+
+    Raises :class:`Refused`.
+    """
+    with transaction(app.engine) as connection:
+        _find(connection, endpoint_id)
+        webhooks.expire_secrets(connection, endpoint_id, keep_hours * 3600)
+        shown = _new_secret(app, connection, endpoint_id)
+        audit.record(connection, actor, "webhook.rotated", f"webhook {endpoint_id}", keep_hours=keep_hours)
+    return shown
+
+
+def change(app: App, endpoint_id: int, state: Literal["active", "paused", "removed"], *, actor: str) -> None:
+    """Pause an endpoint, let it go on, or remove it. What waits for a removed one fails. Raises :class:`Refused`."""
+    with transaction(app.engine) as connection:
+        _find(connection, endpoint_id)
+        webhooks.change_state(connection, endpoint_id, state)
+        if state == "removed":
+            webhooks.expire_secrets(connection, endpoint_id, 0)
+            outbox.give_up(connection, endpoint_id, "the endpoint was removed")
+        audit.record(connection, actor, f"webhook.{state}", f"webhook {endpoint_id}")
+
+
+def replay(app: App, *, delivery_id: int | None = None, endpoint_id: int | None = None, actor: str) -> int:
+    """Send a delivery again, or all of an endpoint that failed, with the same message ids: how many.
+
+    Raises :class:`Refused`.
+    """
+    with transaction(app.engine) as connection:
+        if endpoint_id is not None:
+            _find(connection, endpoint_id)
+        count = outbox.replay(connection, delivery_id=delivery_id, endpoint_id=endpoint_id)
+        if delivery_id is not None and not count:
+            raise Refused(
+                "nothing_to_replay",
+                f"Delivery {delivery_id} is not known, is being tried just now, or its webhook was removed.",
+                f"La consegna {delivery_id} non è nota, è in corso ora, oppure il suo webhook è stato rimosso.",
+            )
+        subject = f"webhook {endpoint_id}" if delivery_id is None else f"delivery {delivery_id}"
+        audit.record(connection, actor, "delivery.replayed", subject, count=count)
+    return count
+
+
+def send_test(app: App, endpoint_id: int, *, actor: str) -> Attempt:
+    """Send an endpoint a ``webhook.test`` event now, whatever its state and types. Raises :class:`Refused`."""
+    with transaction(app.engine) as connection:
+        _find(connection, endpoint_id)
+        delivery_id = outbox.add_test(connection, endpoint_id, f"test {secrets.token_hex(8)}")
+        delivery = outbox.claim_one(connection, delivery_id, seconds=delivering.WEBHOOK_LEASE_SECONDS)
+        audit.record(connection, actor, "webhook.tested", f"webhook {endpoint_id}")
+    return delivering.deliver(app, delivery)
+
+
+def subscribe(
+    app: App, account: str, address: str, types: Sequence[str] | None, language: Language | None, *, actor: str
+) -> None:
+    """Say which messages of an account an address gets: all (None), some, or none. Raises :class:`Refused`."""
+    checked = _checked_types(types)
+    if not is_email(address) or not address.isprintable():
+        raise Refused(
+            "bad_email",
+            f"{address!r} is not a mail address. Give one like name@example.com.",
+            f"{address!r} non è un indirizzo di posta. Indicarne uno come nome@example.com.",
+        )
+    with transaction(app.engine) as connection:
+        subscriptions.save(connection, find_account(connection, account).id, address, checked, language)
+        audit.record(connection, actor, "mail.subscribed", f"account {account}", address=address, types=checked)
+
+
+def _find(connection: Connection, endpoint_id: int) -> Endpoint:
+    endpoint = webhooks.by_id(connection, endpoint_id, lock=True)
+    if endpoint is None:
+        raise Refused(
+            "unknown_webhook",
+            f"There is no webhook {endpoint_id}. See: keymill webhooks list",
+            f"Non esiste il webhook {endpoint_id}. Vedere: keymill webhooks list",
+        )
+    return endpoint
+
+
+def _new_secret(app: App, connection: Connection, endpoint_id: int) -> str:
+    made = generate(app.kek)
+    webhooks.add_secret(connection, endpoint_id, Secret(made.name, made.wrapped))
+    return made.shown
+
+
+def _checked_types(types: Sequence[str] | None) -> list[str] | None:
+    unknown = [name for name in types or () if name not in outbox.TYPES]
+    if unknown:
+        known = ", ".join(outbox.TYPES)
+        raise Refused(
+            "unknown_event_type",
+            f"No event type {', '.join(unknown)} is known. Known are: {known}",
+            f"Nessun tipo di evento {', '.join(unknown)} è noto. Sono noti: {known}",
+        )
+    return None if types is None else list(dict.fromkeys(types))
+
+
+def _check_url(url: str, *, private_too: bool) -> None:
+    """Refuse what could never be called. Names are looked up, and their addresses checked, at every call."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    schemes = ("https", "http") if private_too else ("https",)
+    if not host or len(url) > LONGEST_URL or not url.isprintable() or " " in url or parts.scheme not in schemes:
+        raise Refused(
+            "bad_webhook_url",
+            "A webhook needs an https address, like https://example.com/keymill.",
+            "Un webhook richiede un indirizzo https, come https://example.com/keymill.",
+        )
+    if parts.username is not None or parts.fragment:
+        raise Refused(
+            "bad_webhook_url",
+            "The address of a webhook may hold no user name and no part after #.",
+            "L'indirizzo di un webhook non può contenere un nome utente né una parte dopo #.",
+        )
+    if not private_too and _is_private_number(host):
+        raise Refused(
+            "private_address",
+            f"{host} is not a public address; webhooks are never sent into a private network.",
+            f"{host} non è un indirizzo pubblico; i webhook non vengono mai inviati in una rete privata.",
+        )
+
+
+def _is_private_number(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return not addresses.is_public(host)
