@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import batches, bench, contracts, demo, keys, licenses, serving, template, verify
+from cli import batches, bench, contracts, demo, keys, licenses, serving, template, tokens, users, verify
 from cli.output import Commands
 
 app = typer.Typer(
@@ -31,7 +31,10 @@ app.command("explain")(contracts.explain)
 app.command("template")(template.template)
 app.command("verify")(verify.verify)
 app.add_typer(keys.app, name="keys")
+app.add_typer(users.app, name="users")
+app.add_typer(tokens.app, name="tokens")
 app.command("up")(serving.up)
+app.command("web")(serving.web)
 app.command("worker")(serving.worker)
 app.command("scheduler")(serving.scheduler)
 app.command("migrate")(serving.migrate)

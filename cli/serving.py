@@ -1,4 +1,4 @@
-"""``keymill migrate``, ``worker``, ``scheduler``, ``up``: the processes of an installation."""
+"""``keymill migrate``, ``web``, ``worker``, ``scheduler``, ``up``: the processes of an installation."""
 
 from __future__ import annotations
 
@@ -52,6 +52,14 @@ def worker(
         return
     with told_to_stop() as ended, opened_app() as app, processes(app, count, schedulers=0):
         ended.wait()
+
+
+def web(parent: Parent = None, as_json: Json = False, lang: Lang = None) -> None:
+    """Serve the HTTP API until told to stop: requests that were begun are answered."""
+    speak(as_json, lang)
+    from web.serving import serve
+
+    _serve(serve, parent)
 
 
 def scheduler(parent: Parent = None, as_json: Json = False, lang: Lang = None) -> None:

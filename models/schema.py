@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 
 from models import (  # noqa: F401 - importing a module puts its tables into the metadata
     accounts,
+    api_tokens,
     audit,
     batches,
     chunks,
@@ -28,8 +29,11 @@ from models import (  # noqa: F401 - importing a module puts its tables into the
     shares,
     signing_keys,
     statements,
+    tenancy,
+    uploads,
     usage,
     user_fields,
+    users,
     vouchers,
     workers,
 )
