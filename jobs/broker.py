@@ -57,6 +57,14 @@ def calls_waiting(redis_url: str) -> int:
     return int(broker.client.llen(f"{broker.namespace}:{QUEUE}"))
 
 
+def calls_waiting_now(redis_url: str) -> int | None:
+    """How many calls wait to be taken; None when Redis is away."""
+    try:
+        return calls_waiting(redis_url)
+    except redis.RedisError:
+        return None
+
+
 def answers(redis_url: str) -> bool:
     """Whether Redis can be reached."""
     try:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection
 
 from licensing.annotating import Note
-from models.database import records
+from models.database import fetch, records
 
 Operator = Literal["=", "<", ">", "<=", ">="]
 
@@ -42,13 +42,16 @@ _FILTERS = {
     "product": "upper(p.sku) = upper(%(product)s)",
     "host": "upper(l.host_id) = upper(%(host)s)",
     "state": "l.state = %(state)s",
+    # What comes after a license in the order of the list.
+    "after": "EXISTS (SELECT FROM licenses a WHERE a.number = %(after)s"
+    " AND (l.issued_at < a.issued_at OR (l.issued_at = a.issued_at AND l.number > a.number)))",
 }
 
 
 def licenses(
     connection: Connection, filters: Mapping[str, str], conditions: Sequence[Condition], limit: int
 ) -> list[dict[str, Any]]:
-    """Licenses, newest first, by customer number, product, host, state and user-defined fields."""
+    """Licenses, newest first, by customer number, product, host, state and user-defined fields; ``after`` a license."""
     parts = [_FILTERS[name] for name in filters]
     values: dict[str, Any] = {**filters, "limit": limit}
     for place, condition in enumerate(conditions):
@@ -80,6 +83,19 @@ def _value(note: Note) -> str:
         return note.value
     escaped = note.value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return escaped.replace("*", "%")
+
+
+class State(NamedTuple):
+    """What became of a license, and when it ended (UTC)."""
+
+    state: str
+    ended_at: Any
+
+
+def state(connection: Connection, number: str) -> State | None:
+    """What became of a license; None for an unknown one."""
+    query = "SELECT state, ended_at AT TIME ZONE 'UTC' FROM licenses WHERE number = %(number)s"
+    return next((State(*row) for row in fetch(connection, query, {"number": number})), None)
 
 
 def card(connection: Connection, number: str) -> dict[str, Any] | None:

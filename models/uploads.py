@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, DateTime, ForeignKey, Index, Table, Text, func
@@ -36,7 +37,7 @@ class Upload(NamedTuple):
     size: int
     sha256: str
     ends: list[int]
-    expires_at: object
+    expires_at: datetime
 
     @property
     def offset(self) -> int:

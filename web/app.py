@@ -8,7 +8,21 @@ from fastapi import FastAPI
 
 from config.wiring import App
 from web import documents, problems
-from web.api import health
+from web.api import (
+    batches,
+    events,
+    health,
+    keys,
+    kinds,
+    licenses,
+    metrics,
+    results,
+    rows,
+    statements,
+    tokens,
+    uploads,
+)
+from web.envelopes import Envelope
 
 API = "/api/v1"
 
@@ -26,6 +40,10 @@ def create(app: App) -> FastAPI:
     )
     server.state.keymill = app
     problems.install(server)
-    server.include_router(health.router, responses=problems.RESPONSES)
+    server.add_middleware(Envelope)
+    for module in (batches, rows, events, results, kinds, licenses, statements, uploads, tokens):
+        server.include_router(module.router, prefix=API, responses=problems.RESPONSES)
+    for router in (results.files, keys.router, health.router, metrics.router):
+        server.include_router(router, responses=problems.RESPONSES)
     documents.install(server)
     return server

@@ -10,10 +10,11 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from config.wiring import App
-from jobs import api_tokens
+from jobs import api_tokens, rates
 from licensing.fields import Language
 from licensing.permissions import Permission, allows
 from models.tenancy import seen_by
+from web.envelopes import HEADERS
 from web.problems import NotAnswered, language_of
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="token", description="An API token: `km_...`")
@@ -94,6 +95,7 @@ def caller(request: Request, credentials: Annotated[HTTPAuthorizationCredentials
             f"The account {found.account_number} is suspended. Ask the vendor.",
             f"L'account {found.account_number} è sospeso. Rivolgersi al fornitore.",
         )
+    _count(request, app, found.token_id)
     return Caller(
         app=app,
         account_id=found.account_id,
@@ -105,6 +107,24 @@ def caller(request: Request, credentials: Annotated[HTTPAuthorizationCredentials
         address=address_of(request),
         language=language_of(request),
     )
+
+
+def _count(request: Request, app: App, token_id: int) -> None:
+    """Count the request, and say what is left in the headers of the IETF draft. Raises :class:`NotAnswered`."""
+    quota = app.settings.requests_a_minute
+    rate = rates.count(app.settings.redis_url, f"token:{token_id}", quota)
+    headers = {
+        "RateLimit-Policy": f'"token";q={quota};w={rates.WINDOW_SECONDS}',
+        "RateLimit": f'"token";r={max(rate.left, 0)};t={rate.reset_seconds}',
+    }
+    setattr(request.state, HEADERS, headers)
+    if rate.is_over:
+        raise NotAnswered(
+            "too_many_requests",
+            f"This token may make {quota} requests a minute. Try again in {rate.reset_seconds} seconds.",
+            f"Questo token può fare {quota} richieste al minuto. Riprovare tra {rate.reset_seconds} secondi.",
+            {"Retry-After": str(rate.reset_seconds)},
+        )
 
 
 def who_may(needed: Permission) -> Callable[..., Caller]:

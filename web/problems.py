@@ -40,7 +40,10 @@ _STATUS = {
     "wrong_sender": 403,
     "wrong_state": 409,
 }
-_FOUND_NOT = {"unknown_batch", "unknown_license", "unknown_statement", "unknown_token", "unknown_upload", "no_results"}
+_FOUND_NOT = {
+    "no_list", "no_results", "unknown_batch", "unknown_license", "unknown_link", "unknown_statement", "unknown_token",
+    "unknown_upload",
+}  # fmt: skip
 
 
 class Fault(BaseModel):
