@@ -23,6 +23,11 @@ Client = Callable[..., httpx.Client]
 @pytest.fixture
 def app(app: App) -> App:
     """The app, told under which address its server will be reached."""
+    return addressed(app)
+
+
+def addressed(app: App) -> App:
+    """An app with an address for its server."""
     port = free_port(None)
     address = {"listen": f"127.0.0.1:{port}", "public_url": f"http://127.0.0.1:{port}", "requests_a_minute": 100_000}
     return replace(app, settings=app.settings.model_copy(update=address))

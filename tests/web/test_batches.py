@@ -420,7 +420,7 @@ def test_metrics_count_what_is_there(client: Client, submit: Submit, vouchers: l
     assert 'keymill_batches{state="done"} 1.0' in text
     assert 'keymill_batches{state="received"} 1.0' in text
     assert 'keymill_rows{state="done"} 1.0' in text
-    assert 'route="/api/v1/batches/{batch}",status="200"' in text
+    assert 'operation="show_batch",status="200"' in text
     assert "keymill_calls_waiting" in text
 
 

@@ -17,8 +17,7 @@ from schemathesis.config import SchemathesisConfig
 from config.wiring import App
 from jobs import api_tokens
 from tests.apps import Submit, account, one, product
-from tests.tenants import build
-from tests.web.conftest import Client
+from tests.web.conftest import Client, addressed
 from web.api import events
 from web.app import create
 
@@ -120,12 +119,11 @@ def test_a_whole_batch_by_the_document_alone(
 
 
 @pytest.fixture
-def document(app: App, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def document(world_app: App, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The API as schemathesis reads it, over an installation with something of everything, as its vendor."""
-    build(app, submit)
     for name, seconds in (("LOOK_SECONDS", 0.01), ("LONGEST_SECONDS", 0.02)):
         monkeypatch.setattr(events, name, seconds)
-    server: FastAPI = create(app)
+    server: FastAPI = create(addressed(world_app))
     config = SchemathesisConfig()
     yield schemathesis.openapi.from_asgi("/api/v1/openapi.json", server, config=config)
 
@@ -135,9 +133,9 @@ api = schemathesis.pytest.from_fixture("document")
 
 @api.parametrize()
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
-def test_no_request_breaks_it(case: Any, app: App):
+def test_no_request_breaks_it(case: Any, world_app: App):
     """Whatever the document allows or not: no 5xx, and every answer is as the document says."""
-    headers = {"Authorization": f"Bearer {_token(app)}"}
+    headers = {"Authorization": f"Bearer {_token(world_app)}"}
     if case.operation.path.endswith("/batches") and case.method == "POST":
         headers["Idempotency-Key"] = f"k{time.monotonic_ns()}"
     case.call_and_validate(headers=headers)
