@@ -129,7 +129,7 @@ def told_to_stop() -> Iterator[threading.Event]:
 
 @contextmanager
 def processes(app: App, workers: int, schedulers: int = 1, webs: int = 0) -> Iterator[list[int]]:
-    """So many workers, schedulers and web servers for as long as the block lasts; their log goes to a file in KEYMILL_HOME.
+    """So many processes of each role for as long as the block lasts; their log goes to a file in KEYMILL_HOME.
 
     They end with this command, however it ends: in order, by SIGTERM, or killed.
     """

@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
@@ -21,21 +23,27 @@ Client = Callable[..., httpx.Client]
 
 
 @pytest.fixture
-def app(app: App) -> App:
-    """The app, told under which address its server will be reached."""
-    return addressed(app)
-
-
-def addressed(app: App) -> App:
-    """An app with an address for its server."""
-    port = free_port(None)
-    address = {"listen": f"127.0.0.1:{port}", "public_url": f"http://127.0.0.1:{port}", "requests_a_minute": 100_000}
-    return replace(app, settings=app.settings.model_copy(update=address))
+def changed() -> dict[str, Any]:
+    """Settings that a test wants to be other than usual."""
+    return {}
 
 
 @pytest.fixture
-def server(app: App) -> Iterator[str]:
-    """The URL of a server that answers from the app."""
+def app(app: App, changed: dict[str, Any]) -> App:
+    """The app, told under which address its server will be reached."""
+    return addressed(app, **changed)
+
+
+def addressed(app: App, **changed: Any) -> App:
+    """An app with an address for its server, and no quota to speak of."""
+    port = free_port(None)
+    address = {"listen": f"127.0.0.1:{port}", "public_url": f"http://127.0.0.1:{port}", "requests_a_minute": 100_000}
+    return replace(app, settings=app.settings.model_copy(update=address | changed))
+
+
+@contextmanager
+def serving(app: App) -> Iterator[str]:
+    """A server in a thread; its URL."""
     host, _, port = app.settings.listen.rpartition(":")
     config = uvicorn.Config(create(app), host=host, port=int(port), log_config=None, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
@@ -44,9 +52,18 @@ def server(app: App) -> Iterator[str]:
     while not server.started:
         assert thread.is_alive()
         thread.join(0.01)
-    yield app.settings.public_url
-    server.should_exit = True
-    thread.join()
+    try:
+        yield app.settings.public_url
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def server(app: App) -> Iterator[str]:
+    """The URL of a server that answers from the app."""
+    with serving(app) as url:
+        yield url
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ TRIES = {
     "DELETE /api/v1/tokens/{token}": Try("hidden", own="no"),
     "GET /files/{token}/{filename}": Try("hidden", own="no"),
     "GET /.well-known/jwks.json": Try("everybody"),
-    "GET /.well-known/revocations.jwt": Try("hidden", own="no"),
+    "GET /.well-known/revocations.jwt": Try("everybody"),
     "GET /healthz": Try("everybody"),
     "GET /readyz": Try("everybody"),
     "GET /metrics": Try("forbidden"),
