@@ -34,7 +34,7 @@ def test_nobody_is_kept_out_while_redis_is_away(monkeypatch: pytest.MonkeyPatch)
         asked.append(url)
         return redis.Redis.from_url(url)
 
-    monkeypatch.setattr(rates, "_client", client)
+    monkeypatch.setattr(rates, "connect", client)
     found = [rates.count(away, "one", 2) for _ in range(5)]
     assert [(rate.left, rate.is_over) for rate in found] == [(2, False)] * 5
     assert asked == [away]
