@@ -22,6 +22,7 @@ from storage.objects import StoreProblem, WrongDigest, write_checked
 
 log = structlog.get_logger("keymill.uploads")
 KEPT_SECONDS = 24 * 3600
+KEPT_USED_SECONDS = 3600  # for a request that is sent again because its answer was lost
 MOST_OPEN = 20  # of one account
 LEAST_PIECE = 1 << 20  # bytes, but for the last one: nobody can make millions of pieces
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -104,6 +105,12 @@ def assemble(app: App, upload: Upload, path: Path) -> None:
             f"{wrong.en} Upload the file again.",
             f"{wrong.it} Caricare di nuovo il file.",
         ) from wrong
+
+
+def use(app: App, upload: Upload) -> None:
+    """Note that an upload became a batch."""
+    with transaction(app.engine) as connection:
+        uploads.use(connection, upload.id, KEPT_USED_SECONDS)
 
 
 def forget(app: App, upload: Upload) -> None:

@@ -205,7 +205,7 @@ def test_an_idle_stream_ends_and_says_nothing_twice(
 
 
 def test_an_upload_in_pieces(app: App, client: Client, drive: Any, vouchers: list[str]):
-    """Pieces are taken from any break on; the whole is held to its digest, becomes a batch and is forgotten."""
+    """Pieces are taken from any break on; the whole is held to its digest, becomes a batch, and is kept for a while."""
     oem = client("OEM")
     content = order(*vouchers) + b"\n" * (2 * uploads.LEAST_PIECE)
     digest = hashlib.sha256(content).hexdigest()
@@ -230,7 +230,13 @@ def test_an_upload_in_pieces(app: App, client: Client, drive: Any, vouchers: lis
     drive()
     report = oem.get(sent.headers["location"]).json()
     assert (report["file"], report["sha256"], report["outcomes"]["issued"]) == ("b.csv", digest, 3)
+    again = oem.post(url, headers={"Idempotency-Key": "u"})
+    assert (again.status_code, again.json()["batch"]) == (200, sent.json()["batch"])
+    assert one(app, "SELECT expires_at < now() + interval '2 hours' FROM uploads")
+    with transaction(app.engine) as connection:
+        connection.exec_driver_sql("UPDATE uploads SET expires_at = now()")
     assert oem.get(place).status_code == 404
+    oem.post("/api/v1/uploads", json={"filename": "c.csv", "size": 1, "sha256": digest})
     assert list(app.store.list("pieces/")) == []
 
 

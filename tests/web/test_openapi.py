@@ -13,7 +13,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
-from schemathesis.specs.openapi.checks import ignored_auth
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 from config.wiring import App
 from jobs import api_tokens
@@ -119,7 +119,9 @@ def test_a_whole_batch_by_the_document_alone(
     mine.http.close()
 
 
-EXAMPLES = 15  # of each operation, valid and not
+EXAMPLES = 8  # of each operation, valid and not
+# A body can be as the schema says and no spreadsheet; that tokens are needed is tried route by route elsewhere.
+LEFT_OUT: list[Any] = [positive_data_acceptance, ignored_auth]
 
 
 def test_no_request_breaks_it(world_app: App, monkeypatch: pytest.MonkeyPatch):
@@ -138,7 +140,7 @@ def test_no_request_breaks_it(world_app: App, monkeypatch: pytest.MonkeyPatch):
             headers = {"Authorization": f"Bearer {token}"}
             if case.path.endswith("/batches") and case.method == "POST":
                 headers["Idempotency-Key"] = f"k{time.monotonic_ns()}"
-            case.call_and_validate(headers=headers, excluded_checks=[ignored_auth])
+            case.call_and_validate(headers=headers, excluded_checks=LEFT_OUT)
 
         for mode in GenerationMode:
             checked = given(operation.as_strategy(generation_mode=mode))(ask)
