@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from config.wiring import App
 from jobs import broker, rates
-from web import documents, problems
+from web import bodies, documents, problems
 from web.api import (
     batches,
     events,
@@ -38,6 +38,7 @@ def create(app: App) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        max_body_size=bodies.MOST_JSON,
     )
     server.state.keymill = app
     for connect in (broker.connect, rates.connect):  # now, before threads could each make one

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from web import problems
 from web.latencies import LATENCIES
 
 HEADERS = "keymill_headers"  # of the request's state: for whatever answer it gets
@@ -25,6 +27,7 @@ class Envelope:
             await self.app(scope, receive, send)
             return
         started, status = time.perf_counter(), 500
+        has_nul = "\0" in scope["path"] or b"%00" in scope["query_string"]
 
         async def enveloped(message: Message) -> None:
             nonlocal status
@@ -37,7 +40,8 @@ class Envelope:
             await send(message)
 
         try:
-            await self.app(scope, receive, enveloped)
+            app = problems.bad_character(Request(scope)) if has_nul else self.app
+            await app(scope, receive, enveloped)
         finally:
             operation = getattr(scope.get("route"), "operation_id", None) or "other"
             LATENCIES.labels(operation, str(status)).observe(time.perf_counter() - started)

@@ -371,6 +371,24 @@ def test_requests_are_counted(app: App, client: Client):
     assert other.get("/api/v1/account").status_code == 200
 
 
+def test_a_character_that_no_text_has(client: Client, vouchers: list[str]):
+    """A NUL anywhere in a request is refused, and never reaches the database."""
+    oem = client("OEM")
+    for path in ("/api/v1/licenses/%00", "/api/v1/licenses?customer=%00", "/api/v1/statements?contract=a%00b"):
+        assert (oem.get(path).status_code, oem.get(path).json()["code"]) == (422, "bad_request"), path
+    assert oem.post("/api/v1/tokens", json={"name": "a\0b"}).status_code == 422
+    named = oem.post("/api/v1/uploads", json={"filename": "a\0b.csv", "size": 1, "sha256": "0" * 64})
+    assert named.json()["filename"] == "ab.csv"
+    bad = oem.post("/api/v1/batches?kind=redeem-vouchers", content=order(*vouchers), headers=key("\x7f"))
+    assert bad.json()["code"] == "key_missing"
+
+
+def test_a_json_body_that_is_too_large(client: Client, vouchers: list[str]):
+    """It is refused while it comes; files have a limit of their own."""
+    refused = client("OEM").post("/api/v1/licenses/verify", json={"license": "x" * 2_000_000})
+    assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
+
+
 def test_pages_of_batches(client: Client, submit: Submit, vouchers: list[str]):
     """Newest first, a page at a time, by kind and state."""
     for _ in range(3):
