@@ -15,7 +15,7 @@ from config.wiring import App
 from jobs import broker
 from jobs.control import find_account
 from jobs.kind import Kind
-from jobs.kinds.registry import KINDS
+from jobs.kinds.registry import find
 from jobs.reading import source_name
 from jobs.refusals import Refused
 from licensing.fields import Language
@@ -57,7 +57,7 @@ def accept(app: App, request: Request) -> Accepted:
     The request key decides identity: the same key and request is the same batch. Raises :class:`Refused`.
     """
     size = request.path.stat().st_size
-    _check_size(app, size)
+    check_size(app, size)
     sha256 = _digest(request.path)
     with transaction(app.engine) as connection:
         account = _sender(connection, request)
@@ -93,7 +93,8 @@ def accept(app: App, request: Request) -> Accepted:
     return Accepted(batch_id, True, twin)
 
 
-def _check_size(app: App, size: int) -> None:
+def check_size(app: App, size: int) -> None:
+    """Refuse a file of so many bytes if that is too large. Raises :class:`Refused`."""
     most = app.settings.limits.file_bytes
     if size > most:
         raise Refused(
@@ -120,14 +121,7 @@ def _sender(connection: Connection, request: Request) -> Account:
 
 
 def _kind(request: Request, account: Account) -> Kind:
-    kind = KINDS.get(request.kind)
-    if kind is None:
-        known = ", ".join(sorted(KINDS))
-        raise Refused(
-            "unknown_kind",
-            f"There is no batch kind {request.kind}. The kinds are: {known}.",
-            f"Non esiste il tipo di lotto {request.kind}. I tipi sono: {known}.",
-        )
+    kind = find(request.kind)
     if account.type not in kind.senders:
         senders = ", ".join(sorted(kind.senders))
         raise Refused(

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from config.wiring import App
+from jobs.intake import check_size
 from jobs.refusals import Refused
 from models import uploads
 from models.database import transaction
@@ -32,13 +33,7 @@ _CLEARED = 10  # forgotten uploads that are cleared away when a new one is annou
 def start(app: App, account_id: int, filename: str, size: int, sha256: str) -> Upload:
     """Announce an upload. Raises :class:`Refused`."""
     _clear(app)
-    most = app.settings.limits.file_bytes
-    if size > most:
-        raise Refused(
-            "file_too_large",
-            f"The file has {size:,} bytes and at most {most:,} are taken. Split it into several files.",
-            f"Il file ha {size:,} byte e se ne accettano al massimo {most:,}. Dividerlo in più file.",
-        )
+    check_size(app, size)
     if _SHA256.fullmatch(sha256) is None:
         raise Refused(
             "bad_digest",
