@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from config.wiring import App
 from jobs import broker, rates
-from web import bodies, documents, problems
+from web import documents, problems, queries
 from web.api import (
     batches,
     events,
@@ -38,7 +38,6 @@ def create(app: App) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=bodies.MOST_JSON,
     )
     server.state.keymill = app
     for connect in (broker.connect, rates.connect):  # now, before threads could each make one
@@ -46,7 +45,9 @@ def create(app: App) -> FastAPI:
     problems.install(server)
     server.add_middleware(Envelope)
     for module in (batches, rows, events, results, kinds, licenses, statements, uploads, tokens):
-        server.include_router(module.router, prefix=API, responses=problems.RESPONSES)
+        server.include_router(
+            module.router, prefix=API, responses=problems.RESPONSES, dependencies=[Depends(queries.only_known)]
+        )
     for router in (results.files, keys.router, health.router, metrics.router):
         server.include_router(router, responses=problems.RESPONSES)
     documents.install(server)

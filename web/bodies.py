@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,8 +31,6 @@ RAW = (
     "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
     "application/vnd.oasis.opendocument.spreadsheet",
 )
-MOST_JSON = 1_000_000  # bytes
-COUNTED_HERE = sys.maxsize  # for routes that take files, whose size `received` limits
 _ROOM = 64 * 1024  # bytes that the frame of a multipart body may take beside the file
 _LONGEST_NAME = 255
 

@@ -383,6 +383,19 @@ def test_a_character_that_no_text_has(client: Client, vouchers: list[str]):
     assert bad.json()["code"] == "key_missing"
 
 
+def test_a_parameter_that_is_none(client: Client, vouchers: list[str]):
+    """One that is misspelled or given twice is named, and nothing is done; lists may be repeated."""
+    oem = client("OEM")
+    url = "/api/v1/batches?kind=redeem-vouchers"
+    for more, code in (("&confrim=auto", "unknown_parameter"), ("&confirm=ask&confirm=auto", "repeated_parameter")):
+        refused = oem.post(url + more, content=order(*vouchers), headers=key())
+        assert (refused.status_code, refused.json()["code"]) == (422, code)
+    assert oem.get("/api/v1/batches").json()["batches"] == []
+    codes = b"Voucher code\n" + vouchers[0].encode()
+    sent = oem.post(f"{url}&value=company=A&value=country=IT", content=codes, headers=key())
+    assert sent.status_code == 201, sent.text
+
+
 def test_a_json_body_that_is_too_large(client: Client, vouchers: list[str]):
     """It is refused while it comes; files have a limit of their own."""
     refused = client("OEM").post("/api/v1/licenses/verify", json={"license": "x" * 2_000_000})

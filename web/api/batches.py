@@ -192,7 +192,6 @@ class Asked(BaseModel):
         201: {"headers": {"Location": {"description": "The batch.", "schema": {"type": "string"}}}},
     },
     openapi_extra=_BODY,
-    max_body_size=bodies.COUNTED_HERE,
 )
 async def send(
     request: Request,

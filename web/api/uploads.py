@@ -65,7 +65,6 @@ def show(upload: UploadId, caller: Sender) -> Upload:
 @router.patch(
     "/{upload}",
     operation_id="send_piece",
-    max_body_size=bodies.COUNTED_HERE,
     openapi_extra={
         "requestBody": {
             "required": True,
