@@ -12,6 +12,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,19 @@ def test_the_same_request_is_the_same_batch(client: Client, vouchers: list[str])
     missing = oem.post(url, content=order(*vouchers), headers={"Content-Type": "text/csv"})
     assert (missing.status_code, missing.json()["code"]) == (400, "key_missing")
     assert len(oem.get("/api/v1/batches").json()["batches"]) == 1
+
+
+def test_the_same_request_at_once(client: Client, vouchers: list[str]):
+    """Of eight that come at the same moment one makes the batch, and all are told its number."""
+    oem = client("OEM")
+
+    def send(_: int) -> httpx.Response:
+        return oem.post("/api/v1/batches?kind=redeem-vouchers", content=order(*vouchers), headers=key())
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+    assert len({answer.json()["batch"] for answer in answers}) == 1
 
 
 def test_a_token_is_held_to_its_kinds_and_permission(client: Client, vouchers: list[str]):
