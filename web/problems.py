@@ -30,7 +30,6 @@ _STATUS = {
     "key_missing": 400,
     "key_reused": 422,
     "kind_not_allowed": 403,
-    "length_missing": 411,
     "media_type": 415,
     "not_permitted": 403,
     "not_signed_in": 401,
