@@ -21,6 +21,7 @@ BENCHES = {
     "read": 200_000,
     "write": 100_000,
     "sign": 50_000,
+    "uploads": 20_000,
 }
 
 
@@ -31,7 +32,7 @@ def bench(
     lang: Lang = None,
 ) -> None:
     """Measure, a JSON line each: redeem-vouchers, small-beside-big, mint, serials, draw-down, reconcile, read,
-    write, sign."""
+    write, sign, uploads."""
     output = speak(as_json=False, lang=lang)
     if name is not None and name not in BENCHES:
         raise typer.BadParameter(", ".join(BENCHES), param_hint="NAME")

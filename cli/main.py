@@ -17,6 +17,8 @@ from cli import (
     serving,
     ssh_keys,
     template,
+    tokens,
+    users,
     verify,
     webhooks,
 )
@@ -52,7 +54,10 @@ app.add_typer(drops.app, name="drops")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(mails.app, name="mails")
+app.add_typer(users.app, name="users")
+app.add_typer(tokens.app, name="tokens")
 app.command("up")(serving.up)
+app.command("web")(serving.web)
 app.command("worker")(serving.worker)
 app.command("scheduler")(serving.scheduler)
 app.command("sftp")(serving.sftp)

@@ -1,4 +1,4 @@
-"""``keymill migrate``, ``worker``, ``scheduler``, ``sftp``, ``up``: the processes of an installation."""
+"""``keymill migrate``, ``web``, ``worker``, ``scheduler``, ``sftp``, ``up``: the processes of an installation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +54,14 @@ def worker(
         ended.wait()
 
 
+def web(parent: Parent = None, as_json: Json = False, lang: Lang = None) -> None:
+    """Serve the HTTP API until told to stop: requests that were begun are answered."""
+    speak(as_json, lang)
+    from web.serving import serve
+
+    _serve(serve, parent)
+
+
 def scheduler(parent: Parent = None, as_json: Json = False, lang: Lang = None) -> None:
     """Look for lost work every few seconds until told to stop. One is enough, more do no harm."""
     speak(as_json, lang)
@@ -90,9 +98,13 @@ def up(
     as_json: Json = False,
     lang: Lang = None,
 ) -> None:
-    """Everything in one process group: embedded servers where none are named, workers and the scheduler."""
+    """Everything in one process group: embedded servers where none are named, web, SFTP, workers, scheduler."""
     output = speak(as_json, lang)
-    with told_to_stop() as ended, opened_app() as app, processes(app, workers or app.settings.workers) as pids:
+    with (
+        told_to_stop() as ended,
+        opened_app() as app,
+        processes(app, workers or app.settings.workers, doors=("web", "sftp")) as pids,
+    ):
         output.say(
             f"Keymill is up with {len(pids)} processes. Stop it with Ctrl-C.",
             f"Keymill è attivo con {len(pids)} processi. Fermarlo con Ctrl-C.",
@@ -143,8 +155,10 @@ def told_to_stop() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def processes(app: App, workers: int, schedulers: int = 1) -> Iterator[list[int]]:
-    """So many workers and schedulers for as long as the block lasts; their log goes to a file in KEYMILL_HOME.
+def processes(app: App, workers: int, schedulers: int = 1, doors: Sequence[str] = ()) -> Iterator[list[int]]:
+    """So many processes of each role, and one of each door, for as long as the block lasts.
+
+    Their log goes to a file in KEYMILL_HOME.
 
     They end with this command, however it ends: in order, by SIGTERM, or killed.
     """
@@ -155,5 +169,6 @@ def processes(app: App, workers: int, schedulers: int = 1) -> Iterator[list[int]
     below = ["--parent", str(os.getpid())]
     units = [("worker", [*KEYMILL, "worker", *below])] * workers
     units += [("scheduler", [*KEYMILL, "scheduler", *below])] * schedulers
+    units += [(door, [*KEYMILL, door, *below]) for door in doors]
     with supervised(units, child_environment(app), app.settings.home / "processes.log") as supervisor:
         yield supervisor.pids()

@@ -73,6 +73,16 @@ class Settings(BaseSettings):
         pattern=r"^https?://.+",
         description="Address under which people reach this server.",
     )
+    listen: str = Field(
+        default="127.0.0.1:8000",
+        pattern=r"^[^\s:]+:\d{1,5}$",
+        description="Address and port on which `keymill web` listens; port 0 takes a free one.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Addresses of proxies, with commas between them, whose `X-Forwarded-` headers are believed.",
+    )
+    requests_a_minute: int = Field(default=600, ge=1, description="Requests that an API token may make in a minute.")
     language: Language = Field(default="en", description="Language of sentences where nobody chose one: `en` or `it`.")
     log: Literal["text", "json"] = Field(
         default="text", description="Form of the log on standard error: `text` or `json`."

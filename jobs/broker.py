@@ -57,6 +57,22 @@ def calls_waiting(redis_url: str) -> int:
     return int(broker.client.llen(f"{broker.namespace}:{QUEUE}"))
 
 
+def calls_waiting_now(redis_url: str) -> int | None:
+    """How many calls wait to be taken; None when Redis is away."""
+    try:
+        return calls_waiting(redis_url)
+    except redis.RedisError:
+        return None
+
+
+def answers(redis_url: str) -> bool:
+    """Whether Redis can be reached."""
+    try:
+        return bool(connect(redis_url).client.ping())
+    except redis.RedisError:
+        return False
+
+
 def warnings(redis_url: str) -> list[str]:
     """What is unsafe about how Redis is set up; empty when it keeps what it is given, or does not say."""
     try:

@@ -6,6 +6,7 @@ from typing import Any
 
 from config.wiring import App
 from jobs.refusals import Refused
+from licensing import codes
 from models import statements
 from models.database import transaction
 
@@ -21,3 +22,12 @@ def explain(app: App, number: int) -> dict[str, Any]:
             f"Non esiste l'estratto {number}. I numeri sono nell'elenco degli estratti di una riconciliazione.",
         )
     return found
+
+
+def latest(
+    app: App, *, contract: str | None, state: str | None, before: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """Statements, newest first; of one contract, in a state, older than one."""
+    key = None if contract is None else codes.match_key(contract)
+    with transaction(app.engine) as connection:
+        return statements.listed(connection, contract=key, state=state, before=before, limit=limit)

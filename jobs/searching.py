@@ -14,6 +14,7 @@ from licensing.annotating import Note, note_of_cell
 from models import searching
 from models.database import transaction
 from models.searching import Condition, Operator
+from signing.verification import Verdict
 
 _CONDITION = re.compile(r"\s*([^=<>]+?)\s*(<=|>=|=|<|>)\s*(.+?)\s*", re.DOTALL)
 
@@ -24,13 +25,15 @@ def licenses(app: App, filters: Mapping[str, str], wanted: Iterable[str], limit:
     with transaction(app.engine) as connection:
         if number := filters.get("customer"):
             filters = {**filters, "customer": find_account(connection, number).number}
+        if after := filters.get("after"):
+            filters = {**filters, "after": _number(after)}
         return searching.licenses(connection, filters, conditions, limit)
 
 
 def license(app: App, number: str) -> dict[str, Any]:
     """Everything about one license, its chain included. Raises :class:`Refused`."""
     with transaction(app.engine) as connection:
-        found = searching.card(connection, codes.grouped(codes.match_key(number)))
+        found = searching.card(connection, _number(number))
     if found is None:
         raise Refused(
             "unknown_license",
@@ -38,6 +41,20 @@ def license(app: App, number: str) -> dict[str, Any]:
             f"Non esiste la licenza {number}. Vedere: keymill licenses",
         )
     return found
+
+
+def present_verdict(app: App, verdict: Verdict) -> Verdict:
+    """The verdict on a good key once it is held against what the license is now."""
+    with transaction(app.engine) as connection:
+        found = searching.state(connection, verdict.claims["jti"])
+    if found is None or found.ended_at is None:
+        return verdict
+    return Verdict(found.state, f"{found.ended_at:%Y-%m-%d}", verdict.claims)
+
+
+def _number(typed: str) -> str:
+    """A license number as it is stored."""
+    return codes.grouped(codes.match_key(typed))
 
 
 def condition(text: str) -> Condition:

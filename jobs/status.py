@@ -18,13 +18,14 @@ from licensing.values import ROW_WARNINGS
 from models import accounts, batches, chunks, rows
 from models.batches import Batch
 from models.chunks import Stage
+from models.database import transaction
 
 DECIDING: tuple[Stage, ...] = ("run", "contested", "closing")
 
 
 def of_batch(app: App, batch_id: int, language: Language = "en") -> dict[str, Any]:
     """Everything about a batch as JSON-able values. Raises ``Refused`` for an unknown one."""
-    with app.engine.connect() as connection:
+    with transaction(app.engine) as connection:
         batch = control.find(connection, batch_id)
         account = accounts.by_id(connection, batch.account_id)
         report = summary(connection, batch) | {"account": account.number, "language": language}
@@ -46,13 +47,29 @@ def of_batch(app: App, batch_id: int, language: Language = "en") -> dict[str, An
     return report
 
 
-def latest(app: App, account_number: str | None, limit: int) -> list[dict[str, Any]]:
+def latest(
+    app: App,
+    account_number: str | None,
+    limit: int,
+    *,
+    before: int | None = None,
+    kind: str | None = None,
+    state: str | None = None,
+) -> list[dict[str, Any]]:
     """The newest batches in a line each, of one account or of all. Raises ``Refused`` for an unknown account."""
-    with app.engine.connect() as connection:
+    with transaction(app.engine) as connection:
         account = None if account_number is None else control.find_account(connection, account_number)
-        found = batches.latest(connection, account_id=account.id if account else None, limit=limit)
+        account_id = account.id if account else None
+        found = batches.latest(connection, account_id=account_id, limit=limit, before=before, kind=kind, state=state)
         numbers = {batch.account_id: accounts.by_id(connection, batch.account_id).number for batch in found}
         return [summary(connection, batch) | {"account": numbers[batch.account_id]} for batch in found]
+
+
+def line_of(app: App, batch_id: int) -> dict[str, Any]:
+    """A batch in a line. Raises ``Refused`` for an unknown one."""
+    with transaction(app.engine) as connection:
+        batch = control.find(connection, batch_id)
+        return summary(connection, batch) | {"account": accounts.by_id(connection, batch.account_id).number}
 
 
 def summary(connection: Connection, batch: Batch) -> dict[str, Any]:

@@ -66,6 +66,7 @@ delegations = Table(
     Column("since", DateTime(timezone=True), nullable=False, server_default=func.now()),
     CheckConstraint("state IN ('active', 'withdrawn')", name="state"),
 )
+Index("ix_delegations_distributor_id", delegations.c.distributor_id)
 
 
 @dataclass(frozen=True, slots=True)

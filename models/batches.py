@@ -171,14 +171,23 @@ def with_same_bytes(connection: Connection, account_id: int, kind: str, sha256: 
     return found
 
 
-def latest(connection: Connection, *, account_id: int | None, limit: int) -> list[Batch]:
-    """The newest batches, of one account or of all."""
+def latest(
+    connection: Connection,
+    *,
+    account_id: int | None,
+    limit: int,
+    before: int | None = None,
+    kind: str | None = None,
+    state: str | None = None,
+) -> list[Batch]:
+    """The newest batches, of one account or of all; older than one, of a kind, in a state."""
     rows = connection.execute(
         text(
-            f"SELECT {_COLUMNS} FROM batches WHERE cast(:account AS bigint) IS NULL OR account_id = :account"
-            " ORDER BY id DESC LIMIT :limit"
+            f"SELECT {_COLUMNS} FROM batches WHERE (cast(:account AS bigint) IS NULL OR account_id = :account)"
+            " AND (cast(:before AS bigint) IS NULL OR id < :before) AND (cast(:kind AS text) IS NULL OR kind = :kind)"
+            " AND (cast(:state AS text) IS NULL OR state = :state) ORDER BY id DESC LIMIT :limit"
         ),
-        {"account": account_id, "limit": limit},
+        {"account": account_id, "limit": limit, "before": before, "kind": kind, "state": state},
     )
     return [Batch(*row) for row in rows]
 

@@ -66,6 +66,7 @@ Index(
     postgresql_where=licenses.c.notification_id.isnot(None),
 )
 Index("ix_licenses_parent_number", licenses.c.parent_number, postgresql_where=licenses.c.parent_number.isnot(None))
+Index("ix_licenses_customer_id", licenses.c.customer_id)
 Index("ix_licenses_root_number", licenses.c.root_number, postgresql_where=licenses.c.root_number.isnot(None))
 # Long random keys do not compress: trying costs time for nothing.
 COLUMNS = (

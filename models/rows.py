@@ -222,6 +222,28 @@ def answers(connection: Connection, batch_id: int, first: int, last: int) -> Ite
             yield Answer(*row)
 
 
+def page(
+    connection: Connection, batch_id: int, table: str, *, after: int, limit: int, codes: list[str] | None
+) -> list[Answer]:
+    """Rows after an ordinal, in file order, so many at most; of these codes only, where some are given.
+
+    ``table`` is ``previews`` or ``outcomes``; a row without an answer yet has the code "".
+    """
+    assert table in ("previews", "outcomes")
+    number = "o.license_number" if table == "outcomes" else "NULL"
+    found = fetch(
+        connection,
+        "SELECT r.ordinal, r.sheet_row, r.cells, coalesce(o.code, ''), o.detail, o.faults, l.number, l.key, p.sku,"
+        f" l.quantity, l.valid_until FROM rows r LEFT JOIN {table} o ON o.batch_id = r.batch_id"
+        f" AND o.ordinal = r.ordinal LEFT JOIN licenses l ON l.number = {number}"
+        " LEFT JOIN products p ON p.id = l.product_id"
+        " WHERE r.batch_id = %(batch)s AND r.ordinal > %(after)s"
+        " AND (%(codes)s::text[] IS NULL OR o.code = ANY(%(codes)s::text[])) ORDER BY r.ordinal LIMIT %(limit)s",
+        {"batch": batch_id, "after": after, "codes": codes, "limit": limit},
+    )
+    return [Answer(*row) for row in found]
+
+
 def unsuccessful(connection: Connection, batch_id: int, codes: list[str]) -> Iterator[Answer]:
     """The rows of a batch whose outcome is one of these codes, in file order, streamed."""
     query = (

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 
 from models import (  # noqa: F401 - importing a module puts its tables into the metadata
     accounts,
+    api_tokens,
     audit,
     batches,
     chunks,
@@ -36,8 +37,11 @@ from models import (  # noqa: F401 - importing a module puts its tables into the
     ssh_keys,
     statements,
     subscriptions,
+    tenancy,
+    uploads,
     usage,
     user_fields,
+    users,
     vouchers,
     webhooks,
     workers,

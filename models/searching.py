@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from licensing.annotating import Note
 from licensing.field_catalogue import FIELDS
-from models.database import records
+from models.database import fetch, records
 
 Operator = Literal["=", "<", ">", "<=", ">="]
 
@@ -46,13 +46,16 @@ _FILTERS = {
     "product": "upper(p.sku) = upper(%(product)s)",
     "host": "upper(l.host_id) = upper(%(host)s)",
     "state": "l.state = %(state)s",
+    # What comes after a license in the order of the list.
+    "after": "EXISTS (SELECT FROM licenses a WHERE a.number = %(after)s"
+    " AND (l.issued_at < a.issued_at OR (l.issued_at = a.issued_at AND l.number > a.number)))",
 }
 
 
 def licenses(
     connection: Connection, filters: Mapping[str, str], conditions: Sequence[Condition], limit: int
 ) -> list[dict[str, Any]]:
-    """Licenses, newest first, by customer number, product, host, state and user-defined fields."""
+    """Licenses, newest first, by customer number, product, host, state and user-defined fields; ``after`` a license."""
     parts = [_FILTERS[name] for name in filters]
     values: dict[str, Any] = {**filters, "limit": limit}
     for place, condition in enumerate(conditions):
@@ -93,18 +96,33 @@ def _value(note: Note) -> str:
     return escaped.replace("*", "%")
 
 
+class State(NamedTuple):
+    """What became of a license, and when it ended (UTC)."""
+
+    state: str
+    ended_at: Any
+
+
+def state(connection: Connection, number: str) -> State | None:
+    """What became of a license; None for an unknown one."""
+    query = "SELECT state, ended_at AT TIME ZONE 'UTC' FROM licenses WHERE number = %(number)s"
+    return next((State(*row) for row in fetch(connection, query, {"number": number})), None)
+
+
 def card(connection: Connection, number: str) -> dict[str, Any] | None:
     """Everything about one license."""
-    names = (*_COLUMNS, "key", "reference", "issued_at", "ended_at", "end_reason", "batch", "row", "voucher", "serial")
+    own = ("key", "reference", "issued_at", "ended_at", "end_reason", "batch", "row", "voucher", "serial", "root")
     query = (
         f"SELECT {', '.join(_COLUMNS.values())}, l.key, l.reference, l.issued_at, l.ended_at, l.end_reason, l.batch_id,"
         " l.ordinal, (SELECT code FROM vouchers v WHERE v.id = l.voucher_id),"
-        f" (SELECT code FROM serials s WHERE s.id = l.serial_id){_FROM} WHERE l.number = %(number)s"
+        " (SELECT code FROM serials s WHERE s.id = l.serial_id), coalesce(l.root_number, l.number)"
+        f"{_FROM} WHERE l.number = %(number)s"
     )
     place = {"number": number}
-    found = records(connection, query, names, place)
+    found = records(connection, query, (*_COLUMNS, *own), place)
     if not found:
         return None
+    place["root"] = found[0].pop("root")
     return found[0] | {
         "maintenance": records(
             connection,
@@ -135,10 +153,10 @@ def card(connection: Connection, number: str) -> dict[str, Any] | None:
         ),
         "chain": records(
             connection,
-            "WITH root AS (SELECT coalesce(root_number, number) AS number FROM licenses WHERE number = %(number)s)"
-            " SELECT l.number, l.parent_number, l.cause, p.sku, l.version, l.quantity, l.host_id, l.state FROM root"
-            " JOIN licenses l ON l.number = root.number OR l.root_number = root.number"
-            " JOIN products p ON p.id = l.product_id ORDER BY l.issued_at, l.ordinal, l.cause NULLS FIRST, l.number",
+            "SELECT l.number, l.parent_number, l.cause, p.sku, l.version, l.quantity, l.host_id, l.state"
+            " FROM licenses l JOIN products p ON p.id = l.product_id"
+            " WHERE l.number = %(root)s OR l.root_number = %(root)s"
+            " ORDER BY l.issued_at, l.ordinal, l.cause NULLS FIRST, l.number",
             ("number", "parent", "cause", "product", "version", "quantity", "host", "state"),
             place,
         ),

@@ -213,6 +213,27 @@ def texts_of_batch(
     )
 
 
+def listed(
+    connection: Connection, *, contract: str | None, state: str | None, before: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """Statements, newest first; of one contract (by its look-up key), in a state, older than one."""
+    return records(
+        connection,
+        "SELECT s.id, k.code, c.number, p.sku, s.state, s.period_starts, s.period_ends, s.until, n.metric, n.policy,"
+        " s.committed, s.drawn, s.used, s.peak, s.over, s.unused, s.owed, n.currency, s.missing_days FROM statements s"
+        " JOIN contract_lines n ON n.id = s.line_id JOIN contracts k ON k.id = n.contract_id"
+        " JOIN accounts c ON c.id = k.customer_id JOIN products p ON p.id = n.product_id"
+        " WHERE (%(contract)s::text IS NULL OR k.key = %(contract)s)"
+        " AND (%(state)s::text IS NULL OR s.state = %(state)s)"
+        " AND (%(before)s::bigint IS NULL OR s.id < %(before)s) ORDER BY s.id DESC LIMIT %(limit)s",
+        (
+            "statement", "contract", "customer", "product", "state", "starts", "ends", "until", "metric", "policy",
+            "committed", "drawn", "used", "peak", "over", "unused", "owed", "currency", "missing_days",
+        ),
+        {"contract": contract, "state": state, "before": before, "limit": limit},
+    )  # fmt: skip
+
+
 def card(connection: Connection, number: int) -> dict[str, Any] | None:
     """A statement with the rows that its figures came from: what was committed, drawn and reported, and where.
 

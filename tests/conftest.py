@@ -27,8 +27,8 @@ from models import schema
 from models.database import connect
 from storage.objects import ObjectStore, open_store
 
-# A whole app on real servers, OpenSSH, and whom it tells.
-pytest_plugins = ["tests.apps", "tests.ssh", "tests.receivers"]
+# A whole app on real servers, one with something of everything, OpenSSH, and whom it tells.
+pytest_plugins = ["tests.apps", "tests.tenants", "tests.ssh", "tests.receivers"]
 IN_CI = os.environ.get("CI") == "true"
 _numbers = itertools.count(1)
 

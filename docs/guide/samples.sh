@@ -9,6 +9,7 @@ python=${PYTHON:-$here/.venv/bin/python}
 folder=$(mktemp -d)
 chmod 755 "$folder"
 export KEYMILL_HOME=$folder/home
+export KEYMILL_LISTEN=127.0.0.1:0 KEYMILL_SFTP_PORT=0
 "$keymill" up --workers 2 >"$folder/up.log" 2>&1 &
 up=$!
 trap 'kill -TERM $up 2>/dev/null; wait $up 2>/dev/null || true; echo "Everything is in $folder"' EXIT

@@ -1,0 +1,177 @@
+"""Users: the people of an account, and their sessions. Passwords and session tokens are kept as hashes only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Table,
+    Text,
+    func,
+)
+
+from licensing.permissions import Permission
+from models.database import fetch, metadata, records, run
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("email", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("password_hash", Text),
+    Column("locale", Text),
+    Column("permission", Text, nullable=False, server_default="read"),
+    Column("state", Text, nullable=False, server_default="active"),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("permission IN ('read', 'submit', 'manage')", name="permission"),
+    CheckConstraint("state IN ('active', 'suspended')", name="state"),
+)
+Index("uq_users_email", func.lower(users.c.email), unique=True)
+Index("ix_users_account_id", users.c.account_id)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("user_agent", Text, nullable=False),
+    Column("address", Text, nullable=False),
+)
+Index("ix_sessions_user_id", sessions.c.user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One person. ``password_hash`` None: nobody can sign in yet."""
+
+    id: int
+    account_id: int
+    email: str
+    name: str
+    password_hash: str | None
+    locale: str | None
+    permission: Permission
+    state: str
+    created_at: datetime
+
+
+_COLUMNS = ", ".join(f"u.{field.name}" for field in fields(User))
+
+
+def by_email(connection: Connection, email: str) -> User | None:
+    """The user with an e-mail address, in any case."""
+    query = f"SELECT {_COLUMNS} FROM users u WHERE lower(u.email) = lower(%(email)s)"
+    return next((User(*row) for row in fetch(connection, query, {"email": email})), None)
+
+
+def listed(connection: Connection, account_id: int | None) -> list[dict[str, Any]]:
+    """The users of one account or of all, oldest first, without their passwords."""
+    return records(
+        connection,
+        "SELECT u.id, a.number, u.email, u.name, u.locale, u.permission, u.state, u.created_at,"
+        " (SELECT max(seen_at) FROM sessions s WHERE s.user_id = u.id)"
+        " FROM users u JOIN accounts a ON a.id = u.account_id"
+        " WHERE %(account)s::bigint IS NULL OR u.account_id = %(account)s ORDER BY u.id",
+        ("user", "account", "email", "name", "locale", "permission", "state", "created", "last_seen"),
+        {"account": account_id},
+    )
+
+
+def add(
+    connection: Connection,
+    account_id: int,
+    email: str,
+    name: str,
+    permission: Permission,
+    *,
+    locale: str | None,
+    password_hash: str | None,
+) -> int | None:
+    """Add a user; None if the e-mail address is taken."""
+    rows = fetch(
+        connection,
+        "INSERT INTO users (account_id, email, name, permission, locale, password_hash)"
+        " VALUES (%(account)s, %(email)s, %(name)s, %(permission)s, %(locale)s, %(password)s)"
+        " ON CONFLICT (lower(email)) DO NOTHING RETURNING id",
+        {
+            "account": account_id,
+            "email": email,
+            "name": name,
+            "permission": permission,
+            "locale": locale,
+            "password": password_hash,
+        },
+    )
+    return rows[0][0] if rows else None
+
+
+def set_password(connection: Connection, user_id: int, password_hash: str) -> None:
+    """Give a user another password."""
+    run(
+        connection,
+        "UPDATE users SET password_hash = %(hash)s WHERE id = %(id)s",
+        {"id": user_id, "hash": password_hash},
+    )
+
+
+def set_state(connection: Connection, user_id: int, state: Literal["active", "suspended"]) -> None:
+    """Suspend a user, or let one back in."""
+    run(connection, "UPDATE users SET state = %(state)s WHERE id = %(id)s", {"id": user_id, "state": state})
+
+
+def start_session(
+    connection: Connection, user_id: int, token_hash: str, *, seconds: int, user_agent: str, address: str
+) -> None:
+    """Remember that a user signed in, for so many seconds."""
+    run(
+        connection,
+        "INSERT INTO sessions (token_hash, user_id, expires_at, user_agent, address) VALUES (%(hash)s, %(user)s,"
+        " now() + make_interval(secs => %(seconds)s), %(agent)s, %(address)s)",
+        {"hash": token_hash, "user": user_id, "seconds": seconds, "agent": user_agent, "address": address},
+    )
+
+
+def of_session(connection: Connection, token_hash: str) -> User | None:
+    """The active user of a session that goes on, of an active account; says that it was seen."""
+    rows = fetch(
+        connection,
+        "UPDATE sessions s SET seen_at = now() FROM users u JOIN accounts a ON a.id = u.account_id"
+        " WHERE s.token_hash = %(hash)s AND u.id = s.user_id AND s.ended_at IS NULL AND s.expires_at > now()"
+        f" AND u.state = 'active' AND a.state = 'active' RETURNING {_COLUMNS}",
+        {"hash": token_hash},
+    )
+    return User(*rows[0]) if rows else None
+
+
+def end_session(connection: Connection, token_hash: str) -> None:
+    """End a session."""
+    run(
+        connection,
+        "UPDATE sessions SET ended_at = now() WHERE token_hash = %(hash)s AND ended_at IS NULL",
+        {"hash": token_hash},
+    )
+
+
+def end_sessions_of(connection: Connection, user_id: int) -> None:
+    """End every session of a user."""
+    run(
+        connection,
+        "UPDATE sessions SET ended_at = now() WHERE user_id = %(user)s AND ended_at IS NULL",
+        {"user": user_id},
+    )

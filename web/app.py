@@ -1,0 +1,54 @@
+"""The web server's application: every router, registered in one place."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import Depends, FastAPI
+
+from config.wiring import App
+from jobs import broker, rates
+from web import documents, problems, queries
+from web.api import (
+    batches,
+    events,
+    health,
+    keys,
+    kinds,
+    licenses,
+    metrics,
+    results,
+    rows,
+    statements,
+    tokens,
+    uploads,
+)
+from web.envelopes import Envelope
+
+API = "/api/v1"
+
+
+def create(app: App) -> FastAPI:
+    """The application that answers from an app."""
+    server = FastAPI(
+        title="Keymill",
+        version=version("keymill"),
+        summary="A spreadsheet goes in, the same spreadsheet with signed keys comes back.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    server.state.keymill = app
+    for connect in (broker.connect, rates.connect):  # now, before threads could each make one
+        connect(app.settings.redis_url)
+    problems.install(server)
+    server.add_middleware(Envelope)
+    for module in (batches, rows, events, results, kinds, licenses, statements, uploads, tokens):
+        server.include_router(
+            module.router, prefix=API, responses=problems.RESPONSES, dependencies=[Depends(queries.only_known)]
+        )
+    for router in (results.files, keys.router, health.router, metrics.router):
+        server.include_router(router, responses=problems.RESPONSES)
+    documents.install(server)
+    return server
