@@ -8,11 +8,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import ENDINGS, Json, Lang, actor, on_signals, opened_app, speak
+from cli.output import ENDINGS, Json, Lang, Output, actor, on_signals, opened_app, speak
 
 if TYPE_CHECKING:
     from config.wiring import App
@@ -109,9 +109,28 @@ def up(
             f"Keymill is up with {len(pids)} processes. Stop it with Ctrl-C.",
             f"Keymill è attivo con {len(pids)} processi. Fermarlo con Ctrl-C.",
         )
-        output.document({"pids": pids})
+        people = _invite(app, output)
+        output.document({"pids": pids, "address": app.settings.public_url, **people})
         while not ended.wait(LOOK_SECONDS):
             _keep_servers_running()
+
+
+def _invite(app: App, output: Output) -> dict[str, Any]:
+    """Say where to sign in, and on a new embedded installation as whom."""
+    from jobs.seeding import seed
+
+    seeded = seed(app) if app.settings.is_embedded else None
+    output.say(f"Sign in at {app.settings.public_url}", f"Accedere da {app.settings.public_url}")
+    if seeded is None:
+        return {}
+    for account, email in seeded.people.items():
+        output.line(f"  {email}  ({account})")
+    output.say(
+        f"The password of all four is {seeded.password}. It is told only now; `keymill users password` sets another.",
+        f"La password di tutti e quattro è {seeded.password}. Viene detta solo ora; `keymill users password` ne "
+        "imposta un'altra.",
+    )
+    return seeded._asdict()
 
 
 def _keep_servers_running() -> None:
