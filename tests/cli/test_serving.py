@@ -137,8 +137,9 @@ def test_up_and_all_below_it_end_when_it_is_killed(start: Start, open_folder: Pa
     """Nobody is there to say TERM after a kill -9: workers and scheduler notice by themselves."""
     up = start(environment(open_folder / "home"), "up", "--workers", "1", "--json")
     assert up.stdout is not None
-    processes = [psutil.Process(pid) for pid in json.loads(up.stdout.readline())["pids"]]
-    assert len(processes) == 4
+    told = json.loads(up.stdout.readline())
+    processes = [psutil.Process(pid) for pid in told["pids"]]
+    assert len(processes) == 4 and len(told["people"]) == 4 and told["password"]
     up.kill()
     up.wait()
     wait_until(lambda: all_gone(processes), "they went on without it")
