@@ -231,6 +231,8 @@ def naive(contract: Line, period: Period, reports: dict[date, int], until: date)
 
 def naive_owed(contract: Line, period: Period, over: Decimal, first: date | None, until: date) -> Decimal:
     """What an excess costs: its price for a whole period, by the share of the days for which it is owed."""
+    if not over:
+        return Decimal(0)
     in_force = [one for one in contract.commitments if one.since <= min(period.ends, until)][-1]
     if over <= in_force.quantity * contract.tolerance / 100 or contract.policy == "hard_stop":
         return Decimal(0)
