@@ -12,14 +12,14 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from config.wiring import App
-from jobs import broker
+from jobs import approving, broker
 from jobs.control import find_account
 from jobs.kind import Kind
 from jobs.kinds.registry import KINDS
 from jobs.reading import source_name
 from jobs.refusals import Refused
 from licensing.fields import Language
-from models import audit, batches
+from models import audit, batches, header_mappings
 from models.accounts import Account
 from models.database import transaction
 from storage.objects import StoreUnavailable
@@ -63,7 +63,7 @@ def accept(app: App, request: Request) -> Accepted:
         account = _sender(connection, request)
         kind = _kind(request, account)
         given = _given(kind, request.given)
-        options = _options(account, request, given)
+        options = _options(connection, account, request, given)
         digest = _request_digest(request.kind, sha256, options)
         earlier = batches.by_request_key(connection, account.id, request.request_key)
     if earlier is not None:
@@ -151,18 +151,23 @@ def _given(kind: Kind, given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if value.strip()}
 
 
-def _options(account: Account, request: Request, given: dict[str, str]) -> dict[str, Any]:
+def _options(connection: Connection, account: Account, request: Request, given: dict[str, str]) -> dict[str, Any]:
     return {
         "confirm": request.confirm or account.confirm,
         "on_error": request.on_error,
         "exact": request.exact,
         "given": given,
         "language": request.language,
+        "approval": approving.may_concern(account, request.kind),
+        "mapped": header_mappings.of_account(connection, account.id).get(request.kind, {}),
     }
 
 
+_NOT_ASKED = ("language", "approval", "mapped")  # whoever sends a request again means the same, whatever these are now
+
+
 def _request_digest(kind: str, sha256: str, options: dict[str, Any]) -> str:
-    asked = {name: value for name, value in options.items() if name != "language"}
+    asked = {name: value for name, value in options.items() if name not in _NOT_ASKED}
     return hashlib.sha256(json.dumps([kind, sha256, asked], sort_keys=True).encode()).hexdigest()
 
 

@@ -14,11 +14,13 @@ from sqlalchemy import Connection, Engine, text
 from models import (  # noqa: F401 - importing a module puts its tables into the metadata
     accounts,
     api_tokens,
+    approvals,
     audit,
     batches,
     chunks,
     contracts,
     downloads,
+    header_mappings,
     licenses,
     maintenance,
     notifications,
