@@ -19,6 +19,7 @@ BENCHES = {
     "read": 200_000,
     "write": 100_000,
     "sign": 50_000,
+    "uploads": 20_000,
 }
 
 
@@ -28,7 +29,7 @@ def bench(
     workers: Annotated[int, typer.Option(help="Worker processes.", min=1)] = 2,
     lang: Lang = None,
 ) -> None:
-    """Measure: redeem-vouchers, small-beside-big, mint, serials, read, write, sign. One JSON line each."""
+    """Measure: redeem-vouchers, small-beside-big, mint, serials, read, write, sign, uploads. One JSON line each."""
     output = speak(as_json=False, lang=lang)
     if name is not None and name not in BENCHES:
         raise typer.BadParameter(", ".join(BENCHES), param_hint="NAME")

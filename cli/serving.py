@@ -75,9 +75,9 @@ def up(
     as_json: Json = False,
     lang: Lang = None,
 ) -> None:
-    """Everything in one process group: embedded servers where none are named, workers and the scheduler."""
+    """Everything in one process group: embedded servers where none are named, web, workers, scheduler."""
     output = speak(as_json, lang)
-    with told_to_stop() as ended, opened_app() as app, processes(app, workers or app.settings.workers) as pids:
+    with told_to_stop() as ended, opened_app() as app, processes(app, workers or app.settings.workers, webs=1) as pids:
         output.say(
             f"Keymill is up with {len(pids)} processes. Stop it with Ctrl-C.",
             f"Keymill è attivo con {len(pids)} processi. Fermarlo con Ctrl-C.",
@@ -128,8 +128,8 @@ def told_to_stop() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def processes(app: App, workers: int, schedulers: int = 1) -> Iterator[list[int]]:
-    """So many workers and schedulers for as long as the block lasts; their log goes to a file in KEYMILL_HOME.
+def processes(app: App, workers: int, schedulers: int = 1, webs: int = 0) -> Iterator[list[int]]:
+    """So many processes of each role for as long as the block lasts; their log goes to a file in KEYMILL_HOME.
 
     They end with this command, however it ends: in order, by SIGTERM, or killed.
     """
@@ -140,5 +140,6 @@ def processes(app: App, workers: int, schedulers: int = 1) -> Iterator[list[int]
     below = ["--parent", str(os.getpid())]
     units = [("worker", [*KEYMILL, "worker", *below])] * workers
     units += [("scheduler", [*KEYMILL, "scheduler", *below])] * schedulers
+    units += [("web", [*KEYMILL, "web", *below])] * webs
     with supervised(units, child_environment(app), app.settings.home / "processes.log") as supervisor:
         yield supervisor.pids()

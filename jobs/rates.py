@@ -30,7 +30,8 @@ class Rate(NamedTuple):
 
 
 @lru_cache
-def _client(redis_url: str) -> redis.Redis:
+def connect(redis_url: str) -> redis.Redis:
+    """The client of a Redis URL, one for each process. Connects at first use."""
     return redis.Redis.from_url(redis_url, socket_timeout=_PATIENCE_SECONDS, socket_connect_timeout=_PATIENCE_SECONDS)
 
 
@@ -43,7 +44,7 @@ def count(redis_url: str, who: str, quota: int) -> Rate:
         return Rate(quota, quota, reset)
     key = f"keymill:rate:{who}:{window}"
     try:
-        pipeline = _client(redis_url).pipeline()
+        pipeline = connect(redis_url).pipeline()
         pipeline.incr(key)
         pipeline.expire(key, 2 * WINDOW_SECONDS)
         used, _ = pipeline.execute()

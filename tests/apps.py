@@ -24,20 +24,30 @@ Submit = Callable[..., int]
 @pytest.fixture
 def app(engine: Engine, valkey_url: str, tmp_path: Path) -> App:
     """An app with a fresh database, an empty queue and a store in a folder; chunks of ten rows."""
+    return app_on(engine, valkey_url, tmp_path, secrets.token_bytes(32))
+
+
+def app_on(engine: Engine, valkey_url: str, folder: Path, kek: bytes) -> App:
+    """An app on servers, with its store in a folder."""
     settings = Settings(
-        home=tmp_path / "home",
+        home=folder / "home",
         database_url=engine.url.set(drivername="postgresql").render_as_string(hide_password=False),
         redis_url=valkey_url,
-        store_url=(tmp_path / "store").as_uri(),
+        store_url=(folder / "store").as_uri(),
         chunk_rows=10,
         outage_wait_seconds=0.01,
     )
-    return App(settings, engine, open_store(settings.store_url), secrets.token_bytes(32))
+    return App(settings, engine, open_store(settings.store_url), kek)
 
 
 @pytest.fixture
 def drive(app: App) -> Callable[[], None]:
     """Work off everything that there is, as a worker and a scheduler would."""
+    return driver(app)
+
+
+def driver(app: App) -> Callable[[], None]:
+    """What works off everything that there is of an app."""
     heartbeat = working.Heartbeat(app, "test", "worker", "here", os.getpid())
 
     def work() -> None:
@@ -67,6 +77,11 @@ def product(app: App, sku: str, **columns: Any) -> None:
 @pytest.fixture
 def submit(app: App, tmp_path: Path, drive: Callable[[], None]) -> Submit:
     """Send a CSV text (or bytes) as an account and work it off; answers with the batch's id."""
+    return sender(app, tmp_path, drive)
+
+
+def sender(app: App, folder: Path, drive: Callable[[], None]) -> Submit:
+    """What sends texts to an app as files of a folder, and works them off."""
 
     def send(
         text: str | bytes,
@@ -79,7 +94,7 @@ def submit(app: App, tmp_path: Path, drive: Callable[[], None]) -> Submit:
         work: bool = True,
         **options: Any,
     ) -> int:
-        path = tmp_path / f"upload-{secrets.token_hex(4)}"
+        path = folder / f"upload-{secrets.token_hex(4)}"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         request = intake.Request(
             account, kind, path, filename, key or secrets.token_hex(8), confirm, given=given or {}, **options

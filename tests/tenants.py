@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
+import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+from sqlalchemy import Engine
+
+from config.embedded import Urls
 from config.wiring import App
 from jobs import api_tokens, users
 from models import uploads
 from models.accounts import delegate
-from models.database import fetch, transaction
-from tests.apps import Submit, account, licensed, one, outcome_codes, product
+from models.database import connect, fetch, transaction
+from tests.apps import Submit, account, app_on, driver, licensed, one, outcome_codes, product, sender
+from tests.conftest import drop_database, new_database
 
 
 class World(NamedTuple):
@@ -25,6 +34,48 @@ class World(NamedTuple):
     token: int
     user: int
     upload: str
+
+
+class Made(NamedTuple):
+    """A world that was made once: a database to copy, a folder with its store, its key-encryption key."""
+
+    world: World
+    database: str
+    folder: Path
+    kek: bytes
+
+
+@pytest.fixture(scope="session")
+def made_world(
+    server_engine: Engine, migrated_template: str, stack: Urls, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Made]:
+    """The world, made once for all tests: it takes a dozen batches."""
+    folder, kek = tmp_path_factory.mktemp("world"), secrets.token_bytes(32)
+    url = new_database(server_engine, migrated_template)
+    engine = connect(url)
+    assert stack.redis is not None
+    app = app_on(engine, stack.redis, folder, kek)
+    world = build(app, sender(app, folder, driver(app)))
+    engine.dispose()
+    yield Made(world, str(engine.url.database), folder, kek)
+    drop_database(server_engine, url)
+
+
+@pytest.fixture
+def world(made_world: Made) -> World:
+    """What there is in the world."""
+    return made_world.world
+
+
+@pytest.fixture
+def world_app(server_engine: Engine, made_world: Made, valkey_url: str, tmp_path: Path) -> Iterator[App]:
+    """An app on a copy of the world."""
+    shutil.copytree(made_world.folder / "store", tmp_path / "store")
+    url = new_database(server_engine, made_world.database)
+    engine = connect(url)
+    yield app_on(engine, valkey_url, tmp_path, made_world.kek)
+    engine.dispose()
+    drop_database(server_engine, url)
 
 
 def build(app: App, submit: Submit) -> World:

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from config.wiring import App
+from jobs import broker, rates
 from web import documents, problems
 from web.api import (
     batches,
@@ -40,6 +41,8 @@ def create(app: App) -> FastAPI:
         redirect_slashes=False,
     )
     server.state.keymill = app
+    for connect in (broker.connect, rates.connect):  # now, before threads could each make one
+        connect(app.settings.redis_url)
     problems.install(server)
     server.add_middleware(Envelope)
     for module in (batches, rows, events, results, kinds, licenses, statements, uploads, tokens):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import BinaryIO
 
-from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartCallbacks, MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from web.problems import NotAnswered
@@ -80,28 +79,74 @@ async def _limited(request: Request, room: int, most: int) -> AsyncGenerator[byt
         yield block
 
 
+class _Form:
+    """The one file of a form on its way to a file on disk."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        self.target = target
+        self.files = self.parts = 0
+        self.filename: str | None = None
+        self.is_whole = False
+        self._name = self._value = b""
+        self._headers: dict[bytes, bytes] = {}
+
+    def callbacks(self) -> MultipartCallbacks:
+        """What the parser tells, and who listens."""
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": self._field,
+            "on_header_value": self._text,
+            "on_header_end": self._end_of_header,
+            "on_headers_finished": self._open,
+            "on_part_data": self._data,
+            "on_end": self._end,
+        }
+
+    def _begin(self) -> None:
+        self.parts += 1
+        self._headers = {}
+
+    def _field(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def _text(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _end_of_header(self) -> None:
+        self._headers[self._name.lower()] = self._value
+        self._name = self._value = b""
+
+    def _open(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition"))
+        if options.get(b"name") == b"file" and b"filename" in options:
+            self.files += 1
+            self.filename = options[b"filename"].decode("utf-8", "replace")
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self.files == self.parts == 1:
+            self.target.write(data[start:end])
+
+    def _end(self) -> None:
+        self.is_whole = True
+
+
 async def _form(request: Request, path: Path, room: int, most: int) -> str | None:
-    """The one file of a form, spilled to disk while it comes; its name."""
-    parser = MultiPartParser(request.headers, _limited(request, room, most), max_files=1, max_fields=1)
-    try:
-        form = await parser.parse()
-    except (MultiPartException, KeyError) as error:
-        raise _bad_form(str(error)) from error
-    try:
-        file = form.get("file")
-        if not isinstance(file, UploadFile) or len(form.multi_items()) != 1:
-            raise _bad_form("")
-        if (file.size or 0) > most:
-            raise _too_large(most)
-
-        def copy() -> None:
-            with path.open("wb") as target:
-                shutil.copyfileobj(file.file, target, 1 << 20)
-
-        await run_in_threadpool(copy)
-        return file.filename
-    finally:
-        await form.close()
+    """Write the file of a form; its name."""
+    _, options = parse_options_header(request.headers["content-type"])
+    with path.open("wb") as target:
+        form = _Form(target)
+        try:
+            parser = MultipartParser(options.get(b"boundary", b""), form.callbacks())
+            async for block in _limited(request, room, most):
+                parser.write(block)
+            parser.finalize()
+        except FormParserError as error:
+            raise _bad_form(str(error)) from error
+    if not form.is_whole or (form.parts, form.files) != (1, 1):
+        raise _bad_form("")
+    if path.stat().st_size > most:
+        raise _too_large(most)
+    return form.filename
 
 
 def file_name(given: str | None, usual: str) -> str:

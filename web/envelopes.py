@@ -39,5 +39,5 @@ class Envelope:
         try:
             await self.app(scope, receive, enveloped)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
-            LATENCIES.labels(scope["method"], route, str(status)).observe(time.perf_counter() - started)
+            operation = getattr(scope.get("route"), "operation_id", None) or "other"
+            LATENCIES.labels(operation, str(status)).observe(time.perf_counter() - started)

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from config.wiring import App
@@ -121,6 +122,7 @@ def install(server: FastAPI) -> None:
     server.add_exception_handler(StoreUnavailable, _store_away)
     server.add_exception_handler(RequestValidationError, _invalid)
     server.add_exception_handler(HTTPException, _http)
+    server.add_exception_handler(ClientDisconnect, _gone)
     server.add_exception_handler(Exception, _unexpected)
 
 
@@ -165,6 +167,11 @@ async def _http(request: Request, error: Exception) -> Response:
     code, en, it = _HTTP.get(error.status_code, ("refused", str(error.detail), str(error.detail)))
     sentence = it if language_of(request) == "it" else en
     return problem(error.status_code, code, sentence, headers=error.headers)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Whoever asked went away in the middle: nobody reads this."""
+    return problem(400, "gone", "The request ended early.")
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -25,7 +25,8 @@ COMMAND = [sys.executable, "-m", "cli.main"]
 def environment(home: Path) -> dict[str, str]:
     """The environment of this process, without settings of its own and with a home."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KEYMILL_")}
-    return kept | {"KEYMILL_HOME": str(home), "KEYMILL_LANGUAGE": "en", "COLUMNS": "160", "KEYMILL_LOG_LEVEL": "error"}
+    return kept | {"KEYMILL_HOME": str(home), "KEYMILL_LANGUAGE": "en", "COLUMNS": "160", "KEYMILL_LOG_LEVEL": "error",
+            "KEYMILL_LISTEN": "127.0.0.1:0"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -138,7 +138,7 @@ def test_up_and_all_below_it_end_when_it_is_killed(start: Start, open_folder: Pa
     up = start(environment(open_folder / "home"), "up", "--workers", "1", "--json")
     assert up.stdout is not None
     processes = [psutil.Process(pid) for pid in json.loads(up.stdout.readline())["pids"]]
-    assert len(processes) == 2
+    assert len(processes) == 3
     up.kill()
     up.wait()
     wait_until(lambda: all_gone(processes), "they went on without it")

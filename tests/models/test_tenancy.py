@@ -9,8 +9,8 @@ from sqlalchemy.exc import ProgrammingError
 from config.wiring import App
 from models.database import fetch, metadata, transaction
 from models.tenancy import ROLE, seen_by, tenant
-from tests.apps import Submit, account, outcome_codes
-from tests.tenants import World, build, id_of
+from tests.apps import Submit, outcome_codes
+from tests.tenants import World, id_of
 
 TABLES = sorted(metadata.tables)
 # The same for everybody.
@@ -26,9 +26,9 @@ READABLE = {"sessions": "user_id"}
 
 
 @pytest.fixture
-def world(app: App, submit: Submit) -> World:
-    """Accounts with something of each kind."""
-    return build(app, submit)
+def app(world_app: App) -> App:
+    """An app with something of each kind."""
+    return world_app
 
 
 def seen(app: App, number: str) -> dict[str, int]:
@@ -127,7 +127,6 @@ def test_an_account_that_does_not_exist_sees_nothing(app: App, world: World, acc
 
 def test_the_role_ends_with_the_transaction(app: App):
     """A pooled connection that a tenant used is the owner's again, after a commit and after an error."""
-    account(app, "ONE", "customer")
     with tenant(app.engine, id_of(app, "ONE")) as connection:
         inside = connection.exec_driver_sql("SELECT current_user, pg_backend_pid()").one()
     with pytest.raises(ProgrammingError), tenant(app.engine, id_of(app, "ONE")) as connection:
@@ -140,7 +139,6 @@ def test_the_role_ends_with_the_transaction(app: App):
 
 def test_every_way_to_begin_is_the_tenants(app: App):
     """Whatever opens a transaction on the engine of an account is that account's, ``connect`` too."""
-    account(app, "ONE", "customer")
     engine = seen_by(app.engine, id_of(app, "ONE"))
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT current_user").scalar() == ROLE

@@ -201,6 +201,7 @@ async def send(
     idempotency_key: Annotated[
         str | None,
         Header(
+            alias="Idempotency-Key",
             description="Required. One for each order that is meant: a repeated request with the same key is the same "
             "batch. 1 to 200 visible characters, in quotes or not.",
             max_length=202,

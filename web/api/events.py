@@ -38,12 +38,14 @@ LONGEST_SECONDS = 300.0  # then the client connects again, with a token that is 
 async def follow(
     batch: BatchNumber,
     caller: Reader,
-    last_event_id: Annotated[str | None, Header(max_length=100, description="What was seen last.")] = None,
+    last_seen: Annotated[
+        str | None, Header(alias="Last-Event-ID", max_length=100, description="What was seen last.")
+    ] = None,
 ) -> StreamingResponse:
     """Follow a batch to its end. Each event says all that there is to say, so that none needs to be caught up with."""
     first = await run_in_threadpool(_look, caller, batch)
     return StreamingResponse(
-        _events(caller, batch, first, last_event_id),
+        _events(caller, batch, first, last_seen),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},
     )

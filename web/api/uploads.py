@@ -76,7 +76,7 @@ async def send(
     request: Request,
     upload: UploadId,
     caller: Sender,
-    upload_offset: Annotated[int, Header(ge=0, le=2**53, description="Where the piece starts.")],
+    upload_offset: Annotated[int, Header(alias="Upload-Offset", ge=0, le=2**53, description="Where the piece starts.")],
 ) -> Upload:
     """Send the next piece: at least 1 MiB, but for the last one. A piece that breaks off leaves nothing."""
     found = await run_in_threadpool(uploads.find, caller.seen, upload)
