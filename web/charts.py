@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from licensing.fields import Language
 from web.translations import said
 
-Number = int | float | Decimal
+Number = int | Decimal
 _WIDTH = 1000
 _BAR, _GAP = 26, 4
 _HEIGHT, _LEFT, _TOP, _BOTTOM = 240, 56, 16, 34
@@ -31,9 +31,7 @@ def outcome_bar(outcomes: Mapping[str, int], language: Language) -> Markup:
     scale = room / sum(widths.values())
     parts, x = [], 0.0
     for name, width in widths.items():
-        parts.append(
-            f'<rect class="part {name}" x="{x:.1f}" y="0" width="{width * scale:.1f}" height="{_BAR}" rx="3"/>'
-        )
+        parts.append(_column(name, x, 0, width * scale, _BAR))
         x += width * scale + _GAP
     said_of = ", ".join(
         f"{said(language, 'outcome.' + name)}: {numbers.format_decimal(count, locale=language)}"
@@ -58,7 +56,7 @@ def committed_and_used(periods: Sequence[Period], language: Language) -> Markup:
     step = (_WIDTH - _LEFT) / len(periods)
     bottom = _HEIGHT - _BOTTOM
 
-    def y(value: Number) -> float:
+    def y(value: Number | float) -> float:
         return bottom - (bottom - _TOP) * float(value) / top
 
     parts = [_grid_line(y(top * n / _LINES), top * n / _LINES, language) for n in range(_LINES + 1)]
@@ -76,7 +74,8 @@ def committed_and_used(periods: Sequence[Period], language: Language) -> Markup:
         )
         if place % every == 0:
             parts.append(
-                f'<text class="label" x="{middle:.1f}" y="{_HEIGHT - 10}" text-anchor="middle">{escape(period.label)}</text>'
+                f'<text class="label" x="{middle:.1f}" y="{_HEIGHT - 10}" text-anchor="middle">{escape(period.label)}'
+                "</text>"
             )
     last = periods[-1]
     told = said(
@@ -112,7 +111,7 @@ def _nice(value: float) -> float:
 
 def _svg(title: str, told: str, width: int, height: int, parts: Sequence[str], name: str) -> Markup:
     label = escape(f"{title}. {told}")
-    return Markup(
+    return Markup(  # noqa: S704 - of numbers and escaped texts
         f'<svg class="chart {name}" role="img" aria-label="{label}" viewBox="0 0 {width} {height}"'
         f' preserveAspectRatio="none"><title>{escape(title)}</title><desc>{escape(told)}</desc>{"".join(parts)}</svg>'
     )

@@ -1,8 +1,9 @@
-"""The portal's part of the application: its routers and assets, and problems told as pages where a person reads them."""
+"""The portal's part of the application: routers, assets, and problems told as pages where a person reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,7 +20,7 @@ from web.portal.pages import STATIC, page
 from web.portal.visitors import SignInFirst, reader_of, sign_in_address
 from web.problems import NotAnswered, status_of
 
-Handler = Callable[[Request, Exception], Awaitable[Response]]
+Handler = Callable[[Request, Any], Response | Awaitable[Response]]
 _FOR_PROGRAMS = ("/api/", "/.well-known/", "/health", "/metrics", "/static/")
 _TOLD = (Refused, NotAnswered, StoreUnavailable, RequestValidationError, HTTPException, Exception)
 
@@ -52,11 +53,13 @@ def _as_page(as_problem: Handler) -> Handler:
     """Tell a problem as a page to a person, as before to a program."""
 
     async def answered(request: Request, error: Exception) -> Response:
-        response = await as_problem(request, error)
+        response = as_problem(request, error)
+        if not isinstance(response, Response):
+            response = await response
         if request.url.path.startswith(_FOR_PROGRAMS) or "text/html" not in request.headers.get("accept", ""):
             return response
         status, sentence = _told(error, reader_of(request).language, response.status_code)
-        return page(request, reader_of(request), "problem.html", status, sentence=sentence, status=status)
+        return page(request, reader_of(request), "problem.html", status, sentence=sentence, code=status)
 
     return answered
 
