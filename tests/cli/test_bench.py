@@ -22,7 +22,7 @@ def test_a_benchmark_prints_one_json_line(name: str, open_folder: Path) -> None:
     told = subprocess.run(arguments, env=environment(open_folder), capture_output=True, text=True, timeout=200)
     assert told.returncode == 0, told.stderr
     document = json.loads(told.stdout)
-    assert (PROMISED if name == "small-beside-big" else WITH_A_FLOOR) <= set(document)
+    assert (PROMISED if name in ("small-beside-big", "uploads") else WITH_A_FLOOR) <= set(document)
     assert document["bench"] == name
     if name == "read":
         assert {"csv_rows_per_second", "csv_floor_rows_per_second", "csv_ratio"} <= set(document)
@@ -31,3 +31,5 @@ def test_a_benchmark_prints_one_json_line(name: str, open_folder: Path) -> None:
         assert document["floor_spread"] >= 1
         assert {"read", "run", "finish"} <= set(document["stage_seconds"])
         assert {"worker", "reader"} <= set(document["peak_rss_mb"])
+    if name == "uploads":
+        assert (document["uploads"], document["lost"], document["issued"]) == (4, 0, 400)
