@@ -24,6 +24,7 @@ from models import (  # noqa: F401 - importing a module puts its tables into the
     licenses,
     maintenance,
     notifications,
+    operations,
     products,
     reversals,
     rows,

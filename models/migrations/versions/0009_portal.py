@@ -1,4 +1,4 @@
-"""What the portal remembers: titles that were mapped by hand, and batches that wait for a second person."""
+"""What the portal remembers: titles mapped by hand, batches that wait for a second person, kinds that are paused."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -43,6 +43,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_approvals_batch_id_batches")),
         sa.PrimaryKeyConstraint("batch_id", name=op.f("pk_approvals")),
     )
+    op.create_table(
+        "paused_kinds",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("paused_by", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("kind", name=op.f("pk_paused_kinds")),
+    )
     for table, condition in POLICIES.items():
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY tenant ON {table} FOR SELECT TO {ROLE} USING ({condition})")
@@ -51,6 +58,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take the schema back."""
+    op.drop_table("paused_kinds")
     op.drop_table("approvals")
     op.drop_table("header_mappings")
     op.drop_constraint(op.f("ck_accounts_approve_above"), "accounts", type_="check")
