@@ -74,7 +74,7 @@ def committed_and_used(periods: Sequence[Period], language: Language) -> Markup:
         )
         if place % every == 0:
             parts.append(
-                f'<text class="label" x="{middle:.1f}" y="{_HEIGHT - 10}" text-anchor="middle">{escape(period.label)}'
+                f'<text class="tick" x="{middle:.1f}" y="{_HEIGHT - 10}" text-anchor="middle">{escape(period.label)}'
                 "</text>"
             )
     last = periods[-1]
@@ -97,7 +97,7 @@ def _grid_line(y: float, value: float, language: Language) -> str:
     label = numbers.format_decimal(round(value, 1), locale=language)
     return (
         f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text class="label" x="{_LEFT - 10}" y="{y + 5:.1f}" text-anchor="end">{label}</text>'
+        f'<text class="tick" x="{_LEFT - 10}" y="{y + 5:.1f}" text-anchor="end">{label}</text>'
     )
 
 

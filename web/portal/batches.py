@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from jobs import answers, approving, control, status
 from jobs.kinds.registry import KINDS
 from jobs.refusals import Refused
+from licensing.cells import column_letters
 from models.batches import FINAL, State
 from web import auditing, charts
 from web.api import events
@@ -22,7 +23,7 @@ from web.portal.visitors import Sent, Signed, Visitor, nothing_here
 router = APIRouter(prefix="/batches")
 PAGE = 25
 SHOWN_ROWS = 20
-_SHOWN_CELLS = 12  # of a row, beside those with faults
+_SHOWN_CELLS = 12  # columns, beside those with faults
 
 
 @router.get("")
@@ -69,6 +70,8 @@ def _show(request: Request, batch: int, me: Visitor, after: int, refused: str | 
             me.seen, batch, after=after, limit=SHOWN_ROWS + 1, language=me.language, outcomes=outcomes,
             previewed=is_previewed,
         )  # fmt: skip
+    reading = report["reading"] or {"width": 0, "titles": []}
+    shown = [_marked(row, reading["width"]) for row in faulty[:SHOWN_ROWS]]
     return page(
         request,
         me.reader,
@@ -77,7 +80,9 @@ def _show(request: Request, batch: int, me: Visitor, after: int, refused: str | 
         batch=report,
         outcomes=counts["outcomes"],
         chart=charts.outcome_bar(counts["outcomes"], me.language),
-        faulty=[_marked(row) for row in faulty[:SHOWN_ROWS]],
+        faulty=shown,
+        columns=_shown_columns(shown, reading["titles"]),
+        answers_apart=any(row["elsewhere"] for row in shown),
         next=faulty[SHOWN_ROWS - 1]["row"] if len(faulty) > SHOWN_ROWS else None,
         is_over=report["state"] in FINAL,
         is_working=report["state"] not in (*FINAL, "previewed"),
@@ -88,13 +93,29 @@ def _show(request: Request, batch: int, me: Visitor, after: int, refused: str | 
     )
 
 
-def _marked(row: dict[str, Any]) -> dict[str, Any]:
-    """A row for a table: the first cells and those with faults, each with what is wrong with it."""
-    faults = {fault["column"]: fault["sentence"] for fault in row["faults"]}
-    cells = [cell | {"value": _text(cell["value"]), "fault": faults.get(cell["column"])} for cell in row["cells"]]
-    shown = [cell for place, cell in enumerate(cells) if place < _SHOWN_CELLS or cell["fault"]]
-    missing = [fault for column, fault in faults.items() if column not in {cell["column"] for cell in cells}]
-    return row | {"cells": shown, "missing": missing}
+def _marked(row: dict[str, Any], width: int) -> dict[str, Any]:
+    """A row for a table: its cells as texts, each with what is wrong with it, and what is said of no cell."""
+    faults: dict[str, list[str]] = {}
+    for fault in row["faults"]:
+        faults.setdefault(fault["column"], []).append(fault["sentence"])
+    values = [_text(cell["value"]) for cell in row["cells"]]
+    values += [""] * (width - len(values))  # rows end with their last cell that is not blank
+    cells = [{"value": value, "faults": faults.pop(column_letters(place), [])} for place, value in enumerate(values)]
+    elsewhere = [sentence for found in faults.values() for sentence in found]
+    if not any(row["sentence"] in cell["faults"] for cell in cells):
+        elsewhere.insert(0, row["sentence"])
+    return row | {"cells": cells, "elsewhere": list(dict.fromkeys(elsewhere))}
+
+
+def _shown_columns(marked: list[dict[str, Any]], titles: list[str | None]) -> list[tuple[int, str, str]]:
+    """(place, letters, title) of the columns that a table shows: the first ones, and those with faults."""
+    width = max((len(row["cells"]) for row in marked), default=0)
+    faulty = {place for row in marked for place, cell in enumerate(row["cells"]) if cell["faults"]}
+    return [
+        (place, column_letters(place), (titles[place] if place < len(titles) else "") or "")
+        for place in range(width)
+        if place < _SHOWN_CELLS or place in faulty
+    ]
 
 
 def _text(value: Any) -> str:

@@ -119,9 +119,19 @@ def myself(request: Request, me: Signed, changed: bool = False) -> Response:
 
 
 def _myself(request: Request, me: Signed, done: str, refused: str | None) -> Response:
-    sessions = users.sessions_of(me.app, me.user, me.token)
+    sessions = [one | {"browser": _browser(one["user_agent"])} for one in users.sessions_of(me.app, me.user, me.token)]
     status = 422 if refused else 200
     return page(request, me.reader, "me.html", status, sessions=sessions, done=done, refused=refused)
+
+
+def _browser(user_agent: str) -> str:
+    """What a person calls the browser that names itself so, and its system."""
+    names = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+    systems = {"Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS": "macOS"}
+    systems |= {"Linux": "Linux"}
+    name = next((name for mark, name in names.items() if mark in user_agent), user_agent[:40] or "–")
+    system = next((system for mark, system in systems.items() if mark in user_agent), None)
+    return f"{name}, {system}" if system else name
 
 
 @router.post("/me/password")
