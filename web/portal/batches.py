@@ -61,7 +61,7 @@ def show(
 
 def _show(request: Request, batch: int, me: Visitor, after: int, refused: str | None) -> Response:
     report = status.of_batch(me.seen, batch, me.language)
-    is_previewed = report["state"] == "previewed"
+    is_previewed = report["progress"]["stage"] == "previewed"
     counts = report["preview"] if is_previewed else report
     faulty = []
     if counts["outcomes"]["rejected"] + counts["outcomes"]["skipped"] and (is_previewed or report["state"] in FINAL):
@@ -85,7 +85,8 @@ def _show(request: Request, batch: int, me: Visitor, after: int, refused: str | 
         answers_apart=any(row["elsewhere"] for row in shown),
         next=faulty[SHOWN_ROWS - 1]["row"] if len(faulty) > SHOWN_ROWS else None,
         is_over=report["state"] in FINAL,
-        is_working=report["state"] not in (*FINAL, "previewed"),
+        is_working=report["state"] not in FINAL and not is_previewed,
+        is_previewed=is_previewed,
         is_own=report["account"] == me.account,
         approval=approving.of_batch(me.seen, batch),
         needs_approval=is_previewed and approving.is_needed(me.seen, batch),

@@ -110,7 +110,7 @@ def license_text(number: str, me: Signed) -> Response:
 @router.post("/licenses/{number}/data")
 def annotate(request: Request, number: str, me: Signed, sent: Sent) -> Response:
     """Keep a piece of the owner's own data beside a license."""
-    cells = {"license": number, text_of(sent, "name", 255): text_of(sent, "value")}
+    cells = {text_of(sent, "name", 255): text_of(sent, "value")}
     return _changed(request, number, me, "annotate-licenses", cells, text_of(sent, "once"))
 
 
@@ -118,7 +118,6 @@ def annotate(request: Request, number: str, me: Signed, sent: Sent) -> Response:
 def share(request: Request, number: str, me: Signed, sent: Sent) -> Response:
     """Let another account read or manage a license, or withdraw it."""
     cells = {
-        "license": number,
         "with_account": text_of(sent, "with_account", 64),
         "permission": text_of(sent, "permission", 20),
     }
@@ -127,8 +126,9 @@ def share(request: Request, number: str, me: Signed, sent: Sent) -> Response:
 
 def _changed(request: Request, number: str, me: Visitor, kind: str, cells: dict[str, str], once: str) -> Response:
     me.require("submit")
+    number = searching.license(me.seen, number)["number"]
     try:
-        batch = one_row.send(me, kind, cells, once)
+        batch = one_row.send(me, kind, {"license": number} | cells, once)
     except Refused as refused:
         return _show(request, number, me, (False, refused.sentence(me.language)))
     return RedirectResponse(f"/licenses/{number}?batch={batch}", 303)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from pydantic import SecretStr
 
 from cli.serving import processes
 from config.wiring import App
@@ -93,7 +96,8 @@ def visit(server: str) -> Iterator[Callable[..., Person]]:
 @pytest.fixture
 def working(app: App) -> Iterator[None]:
     """Two real workers and a scheduler."""
-    with processes(app, 2):
+    key = SecretStr(base64.b64encode(app.kek).decode())
+    with processes(replace(app, settings=app.settings.model_copy(update={"key_encryption_key": key})), 2):
         yield
 
 
