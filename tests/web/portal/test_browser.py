@@ -66,7 +66,8 @@ def enter(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
     yield come
     for context in contexts:
         context.close()
-    assert [one for one in said if "status of 4" not in one] == []  # nothing was blocked by the Content-Security-Policy, and no script failed
+    # Nothing was blocked by the Content-Security-Policy, and no script failed.
+    assert [one for one in said if "status of 4" not in one] == []
 
 
 def test_an_oem_uploads_previews_confirms_watches_downloads_mends_and_resends(
