@@ -33,6 +33,7 @@ check: install ## Lint, format, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# Tests of SFTP meet the real OpenSSH: openssh-client and openssh-server must be installed.
 # The test that holds our keys to a JOSE library on Node installs that library into build/ where npm is there.
 test: check ## All checks and all tests
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(TESTS)

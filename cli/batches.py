@@ -251,10 +251,12 @@ def results(
 ) -> None:
     """Fetch the files of a finished batch, checked against their digests."""
     output = speak(as_json, lang)
-    from jobs import status
+    from jobs import refusals, status
 
     with opened_app() as app:
         report = status.of_batch(app, batch, output.language)
+        if report["content"] != "kept":
+            raise refusals.emptied(batch)
         if not report["results"]:
             raise Refused(
                 "no_results",

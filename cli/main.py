@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from cli import batches, bench, contracts, demo, keys, licenses, serving, template, tokens, users, verify
+from cli import (
+    batches,
+    bench,
+    contracts,
+    demo,
+    drops,
+    keys,
+    licenses,
+    schedules,
+    serving,
+    ssh_keys,
+    template,
+    tokens,
+    users,
+    verify,
+)
 from cli.output import Commands
 
 app = typer.Typer(
@@ -33,10 +48,14 @@ app.command("verify")(verify.verify)
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(ssh_keys.app, name="ssh-keys")
+app.add_typer(drops.app, name="drops")
+app.add_typer(schedules.app, name="schedules")
 app.command("up")(serving.up)
 app.command("web")(serving.web)
 app.command("worker")(serving.worker)
 app.command("scheduler")(serving.scheduler)
+app.command("sftp")(serving.sftp)
 app.command("migrate")(serving.migrate)
 app.command("bench")(bench.bench)
 

@@ -92,6 +92,11 @@ def _tell_what_next(report: dict[str, Any], output: Output) -> None:
             f"Next: keymill confirm {number} --wait   (or: keymill cancel {number})",
             f"Ora: keymill confirm {number} --wait   (oppure: keymill cancel {number})",
         )
+    elif report["content"] != "kept":
+        output.say(
+            "Its rows and files were deleted because of their age; the counts and what it did stay.",
+            "Le righe e i file sono stati eliminati per la loro età; i conteggi e ciò che ha fatto restano.",
+        )
     elif report["results"]:
         output.say(f"Next: keymill results {number} --to FOLDER", f"Ora: keymill results {number} --to CARTELLA")
     elif state == "failed":

@@ -1,4 +1,4 @@
-"""``keymill migrate``, ``web``, ``worker``, ``scheduler``, ``up``: the processes of an installation."""
+"""``keymill migrate``, ``web``, ``worker``, ``scheduler``, ``sftp``, ``up``: the processes of an installation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import ENDINGS, Json, Lang, on_signals, opened_app, speak
+from cli.output import ENDINGS, Json, Lang, actor, on_signals, opened_app, speak
 
 if TYPE_CHECKING:
     from config.wiring import App
@@ -68,6 +68,29 @@ def scheduler(parent: Parent = None, as_json: Json = False, lang: Lang = None) -
     from scheduler.beat import serve
 
     _serve(serve, parent)
+
+
+def sftp(
+    new_host_key: Annotated[bool, typer.Option("--new-host-key", help="Make a new host key first.")] = False,
+    parent: Parent = None,
+    as_json: Json = False,
+    lang: Lang = None,
+) -> None:
+    """Take files and give results by SFTP until told to stop: accounts sign in with their SSH keys."""
+    output = speak(as_json, lang)
+    from jobs import host_keys
+    from jobs.sftp import serve
+
+    def started(port: int) -> None:
+        output.say(f"SFTP on port {port}. Stop it with Ctrl-C.", f"SFTP sulla porta {port}. Fermarlo con Ctrl-C.")
+        output.document({"port": port})
+
+    def serve_it(app: App, ended: threading.Event) -> None:
+        if new_host_key:
+            host_keys.load(app.engine, app.kek, renew=True, actor=actor())
+        serve(app, ended, started=started)
+
+    _serve(serve_it, parent)
 
 
 def up(

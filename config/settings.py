@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     )
     heartbeat_seconds: float = Field(default=5, gt=0, description="How often a worker gives a sign of life.")
     sweep_seconds: float = Field(default=5, gt=0, description="How often lost work is looked for.")
+    run_retry_seconds: float = Field(
+        default=30, gt=0, description="Wait before a failed run of a schedule is tried again."
+    )
     outage_wait_seconds: float = Field(default=2, gt=0, description="Wait before work is tried again after an outage.")
     stop_seconds: float = Field(
         default=10, gt=0, description="Time that a worker has to finish its chunk when told to stop."
@@ -124,6 +127,24 @@ class Settings(BaseSettings):
     )
     workbook_cpu_seconds: int = Field(default=300, gt=0, description="Processor time of that child.")
     limits: Limits = Limits()
+
+    sftp_host: str = Field(default="", description="Address that `keymill sftp` listens on; default: all.")
+    sftp_port: int = Field(default=2022, ge=0, le=65_535, description="Port of `keymill sftp`.")
+    sftp_folder: Path | None = Field(
+        default=None, description="Folder for files that arrive by SFTP, until they are taken; default: `sftp` of home."
+    )
+    sftp_quota_bytes: int = Field(
+        default=2_000_000_000, ge=1, description="Size of the files of an account that lie there."
+    )
+    sftp_quota_files: int = Field(default=1_000, ge=1, description="Number of the files of an account that lie there.")
+    sftp_connections: int = Field(default=200, ge=1, description="Connections that `keymill sftp` has at a time.")
+    sftp_connections_an_account: int = Field(default=10, ge=1, description="Of these, signed in to one account.")
+    sftp_failed_logins: int = Field(
+        default=20, ge=1, description="Failed sign-ins of an address in ten minutes, after which it is kept out."
+    )
+    sftp_days: int = Field(
+        default=30, ge=1, description="How long results, sent files, refused and unfinished ones are seen by SFTP."
+    )
 
     unknown_codes_a_day: int = Field(
         default=1_000, ge=1, description="Rows naming an unknown code after which an account is stopped for the day."

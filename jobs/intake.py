@@ -57,7 +57,7 @@ def accept(app: App, request: Request) -> Accepted:
     The request key decides identity: the same key and request is the same batch. Raises :class:`Refused`.
     """
     size = request.path.stat().st_size
-    _check_size(app, size)
+    check_size(app, size)
     sha256 = _digest(request.path)
     with transaction(app.engine) as connection:
         account = _sender(connection, request)
@@ -80,6 +80,8 @@ def accept(app: App, request: Request) -> Accepted:
         "options": options,
     }
     with transaction(app.engine) as connection:
+        batches.lock_source(connection, sha256)
+        _store(app, request.path, sha256)  # again, if retention deleted an old batch's at this moment
         batch_id = batches.add(connection, record)
         if batch_id is None:  # the same key came in through another door at this moment
             earlier = batches.by_request_key(connection, account.id, request.request_key)
@@ -93,7 +95,8 @@ def accept(app: App, request: Request) -> Accepted:
     return Accepted(batch_id, True, twin)
 
 
-def _check_size(app: App, size: int) -> None:
+def check_size(app: App, size: int) -> None:
+    """Raises :class:`Refused` for a file that is larger than any that is taken."""
     most = app.settings.limits.file_bytes
     if size > most:
         raise Refused(
@@ -110,13 +113,18 @@ def _digest(path: Path) -> str:
 
 def _sender(connection: Connection, request: Request) -> Account:
     account = find_account(connection, request.account)
+    check_active(account)
+    return account
+
+
+def check_active(account: Account) -> None:
+    """Raises :class:`Refused` for an account that may not send."""
     if account.state != "active":
         raise Refused(
             "account_suspended",
             f"The account {account.number} is suspended. Ask the vendor.",
             f"L'account {account.number} è sospeso. Rivolgersi al fornitore.",
         )
-    return account
 
 
 def _kind(request: Request, account: Account) -> Kind:

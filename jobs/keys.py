@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
 
+from jobs import host_keys
 from models import audit, signing_keys
 from models.database import transaction
 from models.signing_keys import SigningKey
@@ -59,7 +60,7 @@ def rotate(engine: Engine, kek: bytes, *, actor: str = "system", lost: bool = Fa
 
 
 def rewrap_all(engine: Engine, old_kek: bytes, new_kek: bytes, *, actor: str = "system") -> Rewrapped:
-    """Wrap every key under another key-encryption key, all or none; running workers sign on. May be run again.
+    """Wrap every key (the SFTP server's too) under another key-encryption key, all or none. Repeatable.
 
     Raises :class:`WrongKeyEncryptionKey` when neither opens the key that signs; older ones only verify and are told.
     """
@@ -69,7 +70,7 @@ def rewrap_all(engine: Engine, old_kek: bytes, new_kek: bytes, *, actor: str = "
         done, lost = [], []
         for key in map(_stored, keys):
             try:
-                changed = _rewrapped(key, old_kek, new_kek)
+                changed = key_store.rewrapped(key, old_kek, new_kek)
             except WrongKeyEncryptionKey:
                 if key.kid == keys[-1].kid:
                     raise
@@ -79,7 +80,8 @@ def rewrap_all(engine: Engine, old_kek: bytes, new_kek: bytes, *, actor: str = "
                 signing_keys.rewrap(connection, key.kid, changed.wrapped)
                 audit.record(connection, actor, "signing_key.rewrap", f"signing key {key.kid}")
                 done.append(key.kid)
-        return Rewrapped(tuple(done), tuple(lost))
+        host_done, host_lost = host_keys.rewrap(connection, old_kek, new_kek, actor)
+        return Rewrapped((*done, *host_done), (*lost, *host_lost))
 
 
 def load_signer(engine: Engine, kek: bytes, issuer: str) -> Signer:
@@ -119,12 +121,3 @@ def _add_key(connection: Connection, kek: bytes, actor: str) -> str:
 
 def _stored(key: SigningKey) -> StoredKey:
     return StoredKey(key.kid, decoded_base64url(key.jwk["x"]), key.wrapped)
-
-
-def _rewrapped(key: StoredKey, old_kek: bytes, new_kek: bytes) -> StoredKey | None:
-    """The key under the new key-encryption key; None when it is so already. Raises :class:`WrongKeyEncryptionKey`."""
-    try:
-        key_store.unwrap(key.wrapped, key.kid, new_kek)
-    except WrongKeyEncryptionKey:
-        return key_store.rewrap(key, old_kek, new_kek)
-    return None

@@ -17,6 +17,17 @@ class Refused(Exception):
         return self.it if language == "it" else self.en
 
 
+def emptied(batch_id: int) -> Refused:
+    """Why something cannot be done with a batch whose rows and files retention has deleted."""
+    return Refused(
+        "content_deleted",
+        f"The rows and files of batch {batch_id} were deleted because of their age (schedule of the job retention). "
+        "What it did stays; its counts: keymill show " + str(batch_id),
+        f"Le righe e i file del lotto {batch_id} sono stati eliminati per la loro età (pianificazione del lavoro "
+        "retention). Ciò che ha fatto resta; i suoi conteggi: keymill show " + str(batch_id),
+    )
+
+
 class BatchRefused(Refused):
     """A batch whose file cannot be read; the batch fails and says so."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from config.wiring import App
 from jobs import control
-from jobs.refusals import Refused
+from jobs.refusals import Refused, emptied
 from licensing.field_catalogue import FIELDS
 from licensing.fields import Language
 from licensing.outcomes import WRITTEN
@@ -30,6 +30,8 @@ def write_file(app: App, batch_id: int, path: Path, language: Language) -> int:
                 f"Il lotto {batch_id} è nello stato {batch.state}. Attenderne la fine o annullarlo: "
                 f"keymill cancel {batch_id}",
             )
+        if batch.is_emptied:
+            raise emptied(batch_id)
         lines = reversals.effective(connection, batch_id, WRITTEN)
     if not lines:
         raise Refused(

@@ -42,7 +42,8 @@ def of_batch(app: App, batch_id: int, language: Language = "en") -> dict[str, An
         report["preview"] = _by_outcome(chunks.codes_of(connection, batch.id, ("preview",)))
         report["differs_from_preview"] = chunks.total(connection, batch.id, "differs")
         report["stage_seconds"] = chunks.stage_seconds(connection, batch.id)
-        report["results"] = batch.results
+        report["results"] = None if batch.is_emptied else batch.results
+        report["content"] = batch.content
     return report
 
 

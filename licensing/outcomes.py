@@ -254,8 +254,8 @@ _ALL = (
     Code(
         "unknown_row",
         "rejected",
-        "No answered row {detail} (batch / row) is known.",
-        "Nessuna riga {detail} (lotto / riga) con risposta è nota.",
+        "No answered row {detail} (batch / row) is known, or it was deleted because of its age.",
+        "Nessuna riga {detail} (lotto / riga) con risposta è nota, o è stata eliminata per la sua età.",
     ),
     Code("revoked", "accepted", "License revoked.", "Licenza revocata."),
     Code("voided", "accepted", "Made void.", "Annullato."),

@@ -66,9 +66,8 @@ def decide_redemption(
         return Decision("already_issued", license_number=earlier.number)
     if earlier is not None or offer.state == "redeemed":
         return Decision("already_redeemed", field="voucher_code")
-    if offer.state == "expired" or (offer.expires is not None and offer.expires < today):
-        expired_on = "?" if offer.expires is None else offer.expires.isoformat()
-        return Decision("voucher_expired", expired_on, field="voucher_code")
+    if offer.expires is not None and offer.expires < today:
+        return Decision("voucher_expired", offer.expires.isoformat(), field="voucher_code")
     if offer.host_bound and not request.host_id:
         return Decision("host_required", offer.sku, field="host_id")
     return Decision("issued")

@@ -113,6 +113,12 @@ def by_number(connection: Connection, number: str) -> Account | None:
     return Account(*row) if row else None
 
 
+def active_of_type(connection: Connection, kind: str) -> list[str]:
+    """The numbers of the active accounts of a type, in order."""
+    query = "SELECT number FROM accounts WHERE type = %(type)s AND state = 'active' ORDER BY number"
+    return [row[0] for row in fetch(connection, query, {"type": kind})]
+
+
 def by_id(connection: Connection, account_id: int) -> Account:
     """The account with an id that the database gave."""
     row = connection.execute(text(f"SELECT {_COLUMNS} FROM accounts WHERE id = :id"), {"id": account_id}).one()

@@ -59,11 +59,14 @@ batches = Table(
     Column("last_served_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("reason", JSONB),
     Column("results", JSONB),
+    # Whether rows and files are still there, or retention has deleted them.
+    Column("content", Text, nullable=False, server_default="kept"),
     UniqueConstraint("account_id", "request_key"),
     CheckConstraint(
         "state IN ('received', 'reading', 'previewed', 'running', 'exporting', 'done', 'failed', 'cancelled')",
         name="state",
     ),
+    CheckConstraint("content IN ('kept', 'deleting', 'deleted')", name="content"),
 )
 Index(
     "ix_batches_unfinished",
@@ -98,11 +101,17 @@ class Batch:
     finished_at: datetime | None
     reason: dict[str, Any] | None
     results: dict[str, Any] | None
+    content: str
 
     @property
     def is_atomic(self) -> bool:
         """Whether the batch is all or nothing."""
         return self.options.get("on_error") == "stop" or bool(self.options.get("exact"))
+
+    @property
+    def is_emptied(self) -> bool:
+        """Whether retention has deleted its rows and files, or is just doing it."""
+        return self.content != "kept"
 
     @property
     def is_auto(self) -> bool:
@@ -260,3 +269,30 @@ def earlier_rivals(connection: Connection, batch: Batch, kinds: Sequence[str]) -
         {"order": batch.confirm_order, "kinds": list(kinds), "account": batch.account_id, "id": batch.id},
     )
     return [row[0] for row in rows]
+
+
+def ended_before(connection: Connection, before: datetime, most: int) -> list[Batch]:
+    """The oldest batches that ended before a time and still have rows or files, at most so many."""
+    rows = connection.execute(
+        text(
+            f"SELECT {_COLUMNS} FROM batches WHERE finished_at < :before AND content <> 'deleted'"
+            " ORDER BY id LIMIT :most"
+        ),
+        {"before": before, "most": most},
+    )
+    return [Batch(*row) for row in rows]
+
+
+def lock_source(connection: Connection, sha256: str) -> None:
+    """Take stored bytes for this transaction: none deletes them while another records a batch of them."""
+    run(connection, "SELECT pg_advisory_xact_lock(hashtext('batch_source'), hashtext(%(sha)s))", {"sha": sha256})
+
+
+def needs_source(connection: Connection, sha256: str) -> bool:
+    """Whether a batch that still has its content was made of these bytes."""
+    found = fetch(
+        connection,
+        "SELECT EXISTS (SELECT FROM batches WHERE sha256 = %(sha)s AND content = 'kept')",
+        {"sha": sha256},
+    )
+    return bool(found[0][0])

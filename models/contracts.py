@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from sqlalchemy import (
     func,
 )
 
-from models.database import copy_in, fetch, metadata, run
+from models.database import copy_in, fetch, metadata, run, stream
 
 contracts = Table(
     "contracts",
@@ -221,6 +221,23 @@ def commit(connection: Connection, new: Sequence[NewCommitment], batch_id: int) 
             "prices": [one.price for one in new],
             "ordinals": [one.ordinal for one in new],
         },
+    )
+
+
+def to_reconcile(connection: Connection, at: datetime) -> Iterator[tuple[str, str, date]]:
+    """The lines that have begun and of which a period is still open: contract, SKU and the day before an instant.
+
+    The day is that of the contract's time zone. Streamed.
+    """
+    return stream(
+        connection,
+        "SELECT k.code, p.sku, d.day FROM contract_lines n JOIN contracts k ON k.id = n.contract_id"
+        " JOIN products p ON p.id = n.product_id"
+        " CROSS JOIN LATERAL (SELECT (%(at)s::timestamptz AT TIME ZONE k.time_zone)::date - 1 AS day) d"
+        " WHERE n.starts <= d.day AND NOT EXISTS (SELECT FROM statements s WHERE s.line_id = n.id"
+        "  AND s.state = 'closed' AND s.period_ends >= (n.starts + make_interval(months => n.months))::date - 1)"
+        " ORDER BY k.key, p.sku",
+        {"at": at},
     )
 
 

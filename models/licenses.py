@@ -156,8 +156,11 @@ class Held:
     contract_line_id: int | None
 
 
+# A license that was marked expired is still ``active`` to the rules: its date decides, before and after it is marked.
+RULING_STATE = "CASE l.state WHEN 'expired' THEN 'active' ELSE l.state END"
+
 # The vendor, the customer itself, who registered the customer, its distributors, and whom it is shared with.
-_HELD = """
+_HELD = f"""
 SELECT l.number,
        CASE WHEN %(vendor)s OR l.customer_id = %(account)s OR c.registered_by = %(account)s
               OR EXISTS (SELECT FROM delegations d WHERE d.customer_id = l.customer_id
@@ -165,7 +168,7 @@ SELECT l.number,
             ELSE (SELECT s.permission FROM shares s WHERE s.license_number = l.number
                   AND s.account_id = %(account)s AND s.state = 'active') END,
        l.account_id, l.customer_id, c.number, l.product_id, p.sku, l.version, l.quantity, l.host_id, l.valid_until,
-       l.state, l.serial_id, l.voucher_id, coalesce(l.root_number, l.number), l.batch_id, l.ordinal,
+       {RULING_STATE}, l.serial_id, l.voucher_id, coalesce(l.root_number, l.number), l.batch_id, l.ordinal,
        l.contract_line_id
 FROM licenses l JOIN accounts c ON c.id = l.customer_id JOIN products p ON p.id = l.product_id
 WHERE l.number = ANY(%(numbers)s)
@@ -240,12 +243,12 @@ def rehosts(connection: Connection, numbers: Sequence[str]) -> dict[str, list[da
 def end(
     connection: Connection, numbers: Sequence[str], state: str, at: Any, reasons: Sequence[str] | None = None
 ) -> None:
-    """End active licenses: ``superseded``, ``rehosted`` or ``revoked``. Raises ``RuntimeError`` if one was not."""
+    """End licenses: ``superseded``, ``rehosted`` or ``revoked``. Raises ``RuntimeError`` if one had ended before."""
     changed = run(
         connection,
         "UPDATE licenses l SET state = %(state)s, ended_at = %(at)s, end_reason = w.reason"
         " FROM unnest(%(numbers)s::text[], %(reasons)s::text[]) AS w (number, reason)"
-        " WHERE l.number = w.number AND l.state = 'active'",
+        " WHERE l.number = w.number AND l.state IN ('active', 'expired')",
         {"numbers": list(numbers), "reasons": reasons or [None] * len(numbers), "state": state, "at": at},
     )
     if changed != len(numbers):
@@ -278,11 +281,12 @@ def of_notifications(connection: Connection, notification_ids: Sequence[int]) ->
 
 
 def of_serial_keys(connection: Connection, keys: Sequence[str]) -> dict[str, list[str]]:
-    """The active licenses that came of serials, by the serial's look-up key."""
+    """The licenses that came of serials and have not ended, by the serial's look-up key."""
     found: dict[str, list[str]] = {}
     for key, number in fetch(
         connection,
-        "SELECT s.key, l.number FROM serials s JOIN licenses l ON l.serial_id = s.id AND l.state = 'active'"
+        "SELECT s.key, l.number FROM serials s"
+        " JOIN licenses l ON l.serial_id = s.id AND l.state IN ('active', 'expired')"
         " WHERE s.key = ANY(%(keys)s) ORDER BY l.number",
         {"keys": list(keys)},
     ):

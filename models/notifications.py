@@ -112,7 +112,7 @@ WITH RECURSIVE source AS (
     SELECT u.from_release_id AS id FROM upgrade_paths u WHERE u.to_release_id = %(release)s
     UNION SELECT u.from_release_id FROM source JOIN upgrade_paths u ON u.to_release_id = source.id)
 SELECT l.number FROM source JOIN releases s ON s.id = source.id
-JOIN licenses l ON l.product_id = s.product_id AND l.version = s.version AND l.state = 'active'
+JOIN licenses l ON l.product_id = s.product_id AND l.version = s.version AND l.state IN ('active', 'expired')
 JOIN maintenance m ON m.license_number = l.number
 JOIN releases r ON r.id = %(release)s AND r.release_date BETWEEN m.starts AND m.ends
 WHERE (l.valid_until IS NULL OR l.valid_until >= %(today)s)

@@ -124,6 +124,18 @@ def release_ids(connection: Connection, releases: Sequence[tuple[int, str]]) -> 
     return {(row[0], row[1]): row[2] for row in rows}
 
 
+def upgradable_to(connection: Connection, today: date) -> list[tuple[str, str, int]]:
+    """The releases that are out and that an upgrade path leads to, oldest first: SKU, version, id."""
+    rows = fetch(
+        connection,
+        "SELECT p.sku, r.version, r.id FROM releases r JOIN products p ON p.id = r.product_id"
+        " WHERE r.release_date <= %(today)s AND EXISTS (SELECT FROM upgrade_paths u WHERE u.to_release_id = r.id)"
+        " ORDER BY r.release_date, r.id",
+        {"today": today},
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 class Target(NamedTuple):
     """A release that a license may be upgraded to."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Connection, DateTime, Index, Integer, Table, func
 
 from models.database import fetch, metadata, run
+from models.licenses import RULING_STATE
 
 reversals = Table(
     "reversals",
@@ -111,7 +112,7 @@ def made(connection: Connection, numbers: Sequence[str]) -> dict[str, Made]:
     """Licenses, and those that they replaced, by number."""
     rows = fetch(
         connection,
-        "SELECT l.number, l.state, l.quantity, l.parent_number, l.voucher_id, l.serial_id, l.notification_id,"
+        f"SELECT l.number, {RULING_STATE}, l.quantity, l.parent_number, l.voucher_id, l.serial_id, l.notification_id,"
         " l.contract_line_id,"
         " EXISTS (SELECT FROM renewals n WHERE n.license_number = l.number) FROM licenses l"
         " WHERE l.number = ANY(%(numbers)s)"
@@ -168,7 +169,7 @@ def left_of_orders(connection: Connection, order_ids: Sequence[int]) -> dict[int
     """How many codes of mint orders nobody has used, and how many there are, by order id."""
     rows = fetch(
         connection,
-        "SELECT order_id, count(*) FILTER (WHERE state = 'minted'), count(*) FROM vouchers"
+        "SELECT order_id, count(*) FILTER (WHERE state IN ('minted', 'expired')), count(*) FROM vouchers"
         " WHERE order_id = ANY(%(ids)s) GROUP BY order_id",
         {"ids": list(order_ids)},
     )
@@ -180,7 +181,7 @@ def void_orders(connection: Connection, order_ids: Sequence[int], reason: str) -
     run(
         connection,
         "UPDATE vouchers SET state = 'void', end_reason = %(reason)s"
-        " WHERE order_id = ANY(%(ids)s) AND state = 'minted'",
+        " WHERE order_id = ANY(%(ids)s) AND state IN ('minted', 'expired')",
         {"ids": list(order_ids), "reason": reason},
     )
 

@@ -270,3 +270,18 @@ def outcome_counts(connection: Connection, batch_id: int) -> dict[str, int]:
             {"batch": batch_id},
         )
     }
+
+
+def delete(connection: Connection, batch_id: int, most: int) -> int:
+    """Delete rows of a batch with what was said of them, at most so many; says how many."""
+    gone = {"batch": batch_id, "most": most}
+    counts = [
+        run(
+            connection,
+            f"DELETE FROM {table} WHERE batch_id = %(batch)s AND ordinal IN (SELECT ordinal FROM {table}"
+            " WHERE batch_id = %(batch)s ORDER BY ordinal LIMIT %(most)s)",
+            gone,
+        )
+        for table in ("rows", "previews", "outcomes")
+    ]
+    return max(counts)

@@ -84,10 +84,14 @@ class Voucher:
 
 
 def by_key(connection: Connection, keys: Sequence[str], *, lock: bool) -> dict[str, Voucher]:
-    """The vouchers with these look-up keys, by key; locked in key order when ``lock``."""
+    """The vouchers with these look-up keys, by key; locked in key order when ``lock``.
+
+    One that was marked expired comes as ``minted``: its date decides, before and after it is marked.
+    """
     rows = fetch(
         connection,
-        "SELECT key, id, code, oem_id, product_id, version, term_months, expires, state FROM vouchers"
+        "SELECT key, id, code, oem_id, product_id, version, term_months, expires,"
+        " CASE state WHEN 'expired' THEN 'minted' ELSE state END FROM vouchers"
         " WHERE key = ANY(%(keys)s) ORDER BY key" + (" FOR NO KEY UPDATE" if lock else ""),
         {"keys": keys if isinstance(keys, list) else list(keys)},
     )
@@ -98,7 +102,7 @@ def mark_redeemed(connection: Connection, voucher_ids: list[int]) -> None:
     """Set vouchers redeemed. Raises if one of them was not waiting to be."""
     changed = run(
         connection,
-        "UPDATE vouchers SET state = 'redeemed' WHERE id = ANY(%(ids)s) AND state = 'minted'",
+        "UPDATE vouchers SET state = 'redeemed' WHERE id = ANY(%(ids)s) AND state IN ('minted', 'expired')",
         {"ids": voucher_ids},
     )
     if changed != len(voucher_ids):
@@ -129,7 +133,7 @@ def change(connection: Connection, records: Sequence[dict[str, Any]]) -> None:
         connection.execute(
             text(
                 "UPDATE vouchers SET product_id = :product_id, version = :version, term_months = :term_months,"
-                " expires = :expires WHERE id = :id AND state = 'minted'"
+                " expires = :expires, state = 'minted' WHERE id = :id AND state IN ('minted', 'expired')"
             ),
             records,
         )

@@ -1,4 +1,7 @@
-"""The scheduler process: every few seconds the sweep. Any number of them may run; each one alone is enough."""
+"""The scheduler process: every few seconds the sweep, and schedules when they are due.
+
+Any number of them may run; each one alone is enough.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,18 @@ from config.wiring import App
 from jobs.sweep import sweep
 from jobs.working import Heartbeat
 from models import workers
+from scheduler.running import Clockwork
 
 log = structlog.get_logger("keymill.scheduler")
 
 
 def serve(app: App, ended: threading.Event) -> None:
-    """Sweep until ``ended`` is set. A sweep that fails (the database is away) is tried again at the next beat."""
+    """Sweep and run schedules until ``ended`` is set. A sweep that fails (the database is away) is tried again."""
     host, pid = socket.gethostname(), os.getpid()
     heartbeat = Heartbeat(app, f"{host}:{pid}:{secrets.token_hex(3)}", "scheduler", host, pid)
+    clockwork = threading.Thread(target=Clockwork(app, heartbeat.name, ended).serve, name="schedules")
     heartbeat.start()
+    clockwork.start()
     log.info("scheduler started", scheduler=heartbeat.name)
     was_away = False
     while not ended.is_set():
@@ -34,6 +40,7 @@ def serve(app: App, ended: threading.Event) -> None:
             log.warning("sweep failed", error=f"{type(error).__name__}: {error}"[:500])
             was_away = True
         ended.wait(app.settings.sweep_seconds)
+    clockwork.join()
     heartbeat.stop()
 
 

@@ -96,6 +96,15 @@ def rewrap(stored: StoredKey, old_kek: bytes, new_kek: bytes) -> StoredKey:
     return stored._replace(wrapped=wrap(unwrap(stored.wrapped, stored.kid, old_kek), stored.kid, new_kek))
 
 
+def rewrapped(stored: StoredKey, old_kek: bytes, new_kek: bytes) -> StoredKey | None:
+    """The key under the new key-encryption key; None when it is so already. Raises :class:`WrongKeyEncryptionKey`."""
+    try:
+        unwrap(stored.wrapped, stored.kid, new_kek)
+    except WrongKeyEncryptionKey:
+        return rewrap(stored, old_kek, new_kek)
+    return None
+
+
 def generate(kek: bytes) -> StoredKey:
     """A new signing key, already wrapped."""
     key = Ed25519PrivateKey.generate()

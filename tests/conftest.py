@@ -27,7 +27,7 @@ from models import schema
 from models.database import connect
 from storage.objects import ObjectStore, open_store
 
-pytest_plugins = ["tests.apps", "tests.tenants"]  # a whole app on real servers; one with something of everything
+pytest_plugins = ["tests.apps", "tests.tenants", "tests.ssh"]  # apps on real servers, and OpenSSH
 IN_CI = os.environ.get("CI") == "true"
 _numbers = itertools.count(1)
 

@@ -1,0 +1,112 @@
+"""Drops as operations see them: added, listed, paused, removed, tried out; every change is audited."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from config.wiring import App
+from jobs import dropping, polling
+from jobs.control import find_account
+from jobs.refusals import Refused
+from models import audit, drops
+from models.database import transaction
+from models.drops import Drop
+from storage.drops import connected, pinnable_host_key
+from storage.sftp.server import fingerprint_of
+
+
+def add(app: App, drop: Drop, *, actor: str) -> tuple[Drop, str]:
+    """Record a drop; with the fingerprint of its host key, which is asked of the server where none is given.
+
+    Raises :class:`Refused`, ``DropProblem``.
+    """
+    with app.engine.connect() as connection:
+        account = find_account(connection, drop.account)
+    allowed = dropping.kinds_of(account)
+    for kind in drop.folders.values():
+        if kind not in allowed:
+            raise Refused(
+                "wrong_sender",
+                f"{account.number} may not send {kind}. It may send: {', '.join(allowed)}.",
+                f"{account.number} non può inviare {kind}. Può inviare: {', '.join(allowed)}.",
+            )
+    if drop.host_key:
+        try:
+            key, fingerprint, _ = fingerprint_of(drop.host_key)
+        except ValueError as problem:
+            raise Refused(
+                "bad_host_key",
+                "The host key must be a public key as OpenSSH writes it: ssh-ed25519 AAAA...",
+                "La chiave host deve essere una chiave pubblica nel formato OpenSSH: ssh-ed25519 AAAA...",
+            ) from problem
+    else:
+        key, fingerprint = pinnable_host_key(drop.host, drop.port)
+    pinned = replace(drop, host_key=key, account=account.number)
+    with transaction(app.engine) as connection:
+        if not drops.add(connection, account.id, pinned):
+            raise Refused(
+                "drop_exists",
+                f"There is a drop {drop.name} already. Give another name, or remove that one first.",
+                f"Esiste già un drop {drop.name}. Indicare un altro nome, oppure eliminarlo prima.",
+            )
+        audit.record(connection, actor, "drop.add", f"drop {drop.name}", host=drop.host, fingerprint=fingerprint)
+    return pinned, fingerprint
+
+
+def find(app: App, name: str) -> Drop:
+    """A drop by its name. Raises :class:`Refused`."""
+    with app.engine.connect() as connection:
+        drop = drops.by_name(connection, name)
+    if drop is None:
+        raise Refused(
+            "unknown_drop",
+            f"There is no drop {name}. See: keymill drops list",
+            f"Non esiste il drop {name}. Vedere: keymill drops list",
+        )
+    return drop
+
+
+def every(app: App) -> list[Drop]:
+    """All drops by name."""
+    with app.engine.connect() as connection:
+        return drops.every(connection)
+
+
+def latest_files(app: App, name: str, limit: int = 20) -> list[dict[str, Any]]:
+    """The files seen last in a drop. Raises :class:`Refused`."""
+    drop = find(app, name)
+    with app.engine.connect() as connection:
+        return drops.latest_files(connection, drop.id, limit)
+
+
+def set_state(app: App, name: str, state: str, *, actor: str) -> None:
+    """Pause a drop (``paused``) or let it go on (``active``). Raises :class:`Refused`."""
+    find(app, name)
+    with transaction(app.engine) as connection:
+        drops.set_state(connection, name, state)
+        audit.record(connection, actor, f"drop.{state}", f"drop {name}")
+
+
+def remove(app: App, name: str, *, actor: str) -> None:
+    """Forget a drop; files there and batches here stay. Raises :class:`Refused`."""
+    find(app, name)
+    with transaction(app.engine) as connection:
+        drops.remove(connection, name)
+        audit.record(connection, actor, "drop.remove", f"drop {name}")
+
+
+def try_out(app: App, name: str) -> dict[str, int]:
+    """Do in each folder of a drop what a poll does there, with a file of our own; how many files lie in each.
+
+    Raises :class:`Refused` or ``DropProblem``, which says what to mend.
+    """
+    drop = find(app, name)
+    counts = {}
+    with connected(polling.target_of(drop)) as remote:
+        for folder in drop.folders:
+            counts[folder] = len(remote.files(folder))
+            for room in polling.ROOMS:
+                remote.make_folder(f"{folder}/{room}")
+                remote.try_out(folder, f"{folder}/{room}")
+    return counts
