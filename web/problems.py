@@ -44,7 +44,7 @@ _STATUS = {
 }
 _FOUND_NOT = {
     "no_list", "no_results", "not_found", "unknown_batch", "unknown_contract", "unknown_license", "unknown_link",
-    "unknown_statement", "unknown_token", "unknown_upload",
+    "unknown_schedule", "unknown_statement", "unknown_token", "unknown_upload",
 }  # fmt: skip
 
 

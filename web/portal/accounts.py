@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from jobs import accounts, api_tokens, users
+from jobs import accounts, api_tokens, ssh_keys, users
 from jobs.kinds.registry import KINDS
 from jobs.refusals import Refused
 from licensing.permissions import PERMISSIONS, Permission
@@ -63,6 +63,7 @@ def _show(request: Request, me: Visitor, account: Account, *, refused: str | Non
         422 if refused else 200,
         account=account,
         users=users.listed(me.seen, account.number),
+        ssh_keys=ssh_keys.list_keys(me.app, account.number),
         tokens=api_tokens.listed(me.seen, account.number),
         permissions=PERMISSIONS,
         kinds=kinds,
@@ -140,6 +141,29 @@ def revoke_token(token: int, me: Signed, account: Managed, _sent: Sent) -> Respo
     """End a token at once."""
     api_tokens.revoke(me.app, token, actor=me.actor, account_number=account.number)
     return _back(account)
+
+
+@router.post("/{number}/ssh-keys")
+def add_ssh_key(request: Request, me: Signed, account: Managed, sent: Sent) -> Response:
+    """Let the account sign in by SFTP with another key."""
+    comment = text_of(sent, "comment", 100)
+    try:
+        ssh_keys.add(
+            me.app, account.number, text_of(sent, "public_key", 20_000), actor=me.actor, comment=comment or None
+        )
+    except Refused as refused:
+        return _show(request, me, account, refused=refused.sentence(me.language))
+    return _back(account)
+
+
+@router.post("/{number}/ssh-keys/{key}/revoke")
+def revoke_ssh_key(key: int, me: Signed, account: Managed, _sent: Sent) -> Response:
+    """End a key of the account for good."""
+    for one in ssh_keys.list_keys(me.app, account.number):
+        if one.id == key:
+            ssh_keys.revoke(me.app, one.fingerprint, actor=me.actor)
+            return _back(account)
+    raise nothing_here()
 
 
 @router.post("/{number}/approval")

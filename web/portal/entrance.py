@@ -15,7 +15,7 @@ from starlette.types import Scope
 from jobs.refusals import Refused
 from models.database import is_outage
 from storage.objects import StoreUnavailable
-from web.portal import accounts, batches, contracts, licenses, operations, signing_in, uploads
+from web.portal import accounts, batches, contracts, licenses, operations, schedules, signing_in, uploads
 from web.portal.pages import STATIC, page
 from web.portal.visitors import SignInFirst, reader_of, sign_in_address
 from web.problems import NotAnswered, status_of
@@ -37,7 +37,7 @@ class _Assets(StaticFiles):
 
 def install(server: FastAPI) -> None:
     """Add the portal to the application. Comes after everything else that answers problems."""
-    for module in (signing_in, uploads, batches, licenses, contracts, accounts, operations):
+    for module in (signing_in, uploads, batches, licenses, contracts, accounts, operations, schedules):
         server.include_router(module.router, include_in_schema=False)
     server.mount("/static", _Assets(directory=STATIC))
     server.add_exception_handler(SignInFirst, _sign_in_first)

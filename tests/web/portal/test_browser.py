@@ -172,7 +172,9 @@ PAGES = {
     "it@acme.example": [
         "/batches/{batch}", "/licenses/{license}", "/contracts", "/contracts/FC1", "/statements/{statement}",
     ],
-    "ops@k.example": ["/operations", "/operations/keys", "/operations/audit", "/accounts"],
+    "ops@k.example": [
+        "/operations", "/operations/keys", "/operations/audit", "/operations/drops", "/schedules", "/accounts",
+    ],
 }  # fmt: skip
 
 

@@ -66,10 +66,17 @@ TRIES = {
     "POST /accounts/{number}/users/{user}/{action}": Try("hidden"),
     "POST /accounts/{number}/tokens": Try("hidden", {"name": "x", "days": "9", "permission": "manage"}),
     "POST /accounts/{number}/tokens/{token}/revoke": Try("hidden"),
+    "POST /accounts/{number}/ssh-keys": Try("hidden", {"public_key": "x"}),
+    "POST /accounts/{number}/ssh-keys/{key}/revoke": Try("hidden"),
     "POST /accounts/{number}/approval": Try("hidden", {"above": "1"}),
     "GET /operations": Try("hidden"),
     "POST /operations/batches": Try("hidden", {"batch": "1", "action": "cancel"}),
     "POST /operations/kinds": Try("hidden", {"kind": "register-serials", "action": "pause"}),
+    "GET /operations/drops": Try("hidden"),
+    "POST /operations/drops/{name}": Try("hidden", {"action": "pause"}),
+    "GET /schedules": Try("hidden"),
+    "POST /schedules": Try("hidden", {"name": "x", "job": "expire-vouchers", "expression": "0 2 * * *"}),
+    "POST /schedules/{name}/{action}": Try("hidden"),
     "GET /operations/keys": Try("hidden"),
     "POST /operations/keys": Try("hidden"),
     "GET /operations/audit": Try("hidden"),
@@ -91,7 +98,7 @@ def address(route: str, world: World) -> str:
     places = {
         "batch": world.batch, "number": number, "statement": world.statement, "upload": world.upload,
         "token": world.token, "kind": "register-serials", "user": world.user, "action": "suspend", "session": "x",
-        "role": "result", "sha256": "0",
+        "role": "result", "key": 1, "name": "x", "sha256": "0",
     }  # fmt: skip
     return path.format(**places)
 
@@ -135,7 +142,7 @@ def test_a_stranger_finds_nothing(app: App, visit: Visit, world: World):
 def test_the_owner_finds_it(app: App, visit: Visit, world: World):
     """The pages that are hidden from a stranger are there, so that they are hidden for the right reason."""
     owner = visit_owner(app, visit)
-    gone = ("operations", "GET /accounts", "files/{role}", "{sha256}", "events", "uploads/{upload}")
+    gone = ("operations", "schedules", "GET /accounts", "files/{role}", "{sha256}", "events", "uploads/{upload}")
     for route, tried in TRIES.items():
         if route.startswith("GET") and tried.answer == "hidden" and not any(one in route for one in gone):
             assert owner.client.get(address(route, world)).status_code == 200, route
@@ -146,7 +153,15 @@ def test_pages_of_operations_are_the_vendor_s(app: App, visit: Visit):
     """Whoever works for the vendor sees them."""
     users.add(app, "VENDOR", "ops@vendor.example", "Ops", "manage", actor="test", password=PASSWORD)
     ops = visit("ops@vendor.example")
-    for page in ("/operations", "/operations/keys", "/operations/audit", "/accounts", "/accounts/ONE"):
+    for page in (
+        "/operations",
+        "/schedules",
+        "/operations/drops",
+        "/operations/keys",
+        "/operations/audit",
+        "/accounts",
+        "/accounts/ONE",
+    ):
         ops.get(page)
 
 
