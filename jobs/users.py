@@ -112,6 +112,22 @@ def sign_in(app: App, email: str, password: str, *, user_agent: str, address: st
     return start_session(app, user, user_agent=user_agent, address=address)
 
 
+def sign_in_known(app: App, email: str, *, user_agent: str, address: str) -> Entry:
+    """Start a session for somebody whom another party knows by an e-mail address. Raises :class:`Refused`."""
+    with transaction(app.engine) as connection:
+        user = users.by_email(connection, email)
+    if user is None or user.state != "active":
+        with transaction(app.engine) as connection:
+            subject = "unknown user" if user is None else f"user {user.id}"
+            audit.record(connection, "web", "session.refused", subject, address=address)
+        raise Refused(
+            "no_such_user",
+            f"{email} has no access here. Ask whoever manages your company's account.",
+            f"{email} non ha accesso qui. Rivolgersi a chi gestisce l'account dell'azienda.",
+        )
+    return start_session(app, user, user_agent=user_agent, address=address)
+
+
 def start_session(app: App, user: User, *, user_agent: str, address: str) -> Entry:
     """Let a user in whose identity is known."""
     token = secrets.token_urlsafe(32)

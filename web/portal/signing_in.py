@@ -13,12 +13,14 @@ from jobs import rates, users
 from jobs.refusals import Refused
 from licensing.fields import LANGUAGES
 from web.callers import address_of, opened
+from web.portal import openid
 from web.portal.pages import LANGUAGE_COOKIE, page
 from web.portal.visitors import (
     COOKIE,
     Sent,
     Signed,
     check_origin,
+    nothing_here,
     plain_form,
     reader_of,
     set_cookie,
@@ -27,6 +29,7 @@ from web.portal.visitors import (
 from web.translations import said
 
 router = APIRouter()
+OPENID_COOKIE = "keymill_openid"
 TRIES_A_MINUTE = 10  # for one address, and for one e-mail address
 _LANGUAGE_SECONDS = 365 * 24 * 3600
 
@@ -43,7 +46,21 @@ OwnForm = Annotated[FormData, Depends(_own_form)]
 @router.get("/sign-in")
 def ask(request: Request, back: Annotated[str, Query(alias="next", max_length=2000)] = "") -> Response:
     """Ask who it is."""
-    return page(request, reader_of(request), "sign_in.html", back=_here(back), email="", refused=None)
+    return _ask(request, back)
+
+
+def _ask(request: Request, back: str, *, email: str = "", refused: Refused | None = None) -> Response:
+    reader = reader_of(request)
+    return page(
+        request,
+        reader,
+        "sign_in.html",
+        422 if refused else 200,
+        back=_here(back),
+        email=email,
+        refused=refused and refused.sentence(reader.language),
+        openid=openid.is_offered(opened(request).settings),
+    )
 
 
 @router.post("/sign-in")
@@ -62,10 +79,48 @@ def sign_in(request: Request, sent: OwnForm) -> Response:
             address=address_of(request),
         )
     except Refused as refused:
-        sentence = refused.sentence(reader_of(request).language)
-        return page(request, reader_of(request), "sign_in.html", 422, back=back, email=email, refused=sentence)
+        return _ask(request, back, email=email, refused=refused)
     response = RedirectResponse(back or "/", 303)
     set_cookie(app, response, COOKIE, entry.token, users.SESSION_SECONDS)
+    return response
+
+
+@router.get("/sign-in/openid")
+def leave(request: Request, back: Annotated[str, Query(alias="next", max_length=2000)] = "") -> Response:
+    """Send somebody to the OpenID Connect provider, and remember in their browser what was sent along."""
+    app = opened(request)
+    if not openid.is_offered(app.settings):
+        raise nothing_here()
+    try:
+        away = openid.leave(app, _here(back))
+    except Refused as refused:
+        return _ask(request, back, refused=refused)
+    response = RedirectResponse(away.url, 303)
+    set_cookie(app, response, OPENID_COOKIE, away.sealed, openid.AWAY_SECONDS)
+    return response
+
+
+@router.get("/sign-in/openid/back")
+def come_back(
+    request: Request,
+    code: Annotated[str, Query(max_length=4000)] = "",
+    state: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """Start a session for who comes back from the provider."""
+    app = opened(request)
+    if not openid.is_offered(app.settings):
+        raise nothing_here()
+    try:
+        email, back = openid.come_back(app, request.cookies.get(OPENID_COOKIE, ""), code=code, state=state)
+        entry = users.sign_in_known(
+            app, email, user_agent=request.headers.get("user-agent", ""), address=address_of(request)
+        )
+    except Refused as refused:
+        response = _ask(request, "", refused=refused)
+    else:
+        response = RedirectResponse(_here(back) or "/", 303)
+        set_cookie(app, response, COOKIE, entry.token, users.SESSION_SECONDS)
+    response.delete_cookie(OPENID_COOKIE)
     return response
 
 
