@@ -34,8 +34,16 @@ check: install ## Lint, format, types and import contracts
 	$(BIN)/lint-imports --no-cache
 
 # Tests of SFTP meet the real OpenSSH: openssh-client and openssh-server must be installed.
+CHROMIUM := /usr/bin/chromium
+$(CHROMIUM):
+	@if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; \
+	else \
+		echo "The browser tests need $(CHROMIUM). Install it: apt-get install chromium" >&2; test "$$CI" != true; \
+	fi
+
 # The test that holds our keys to a JOSE library on Node installs that library into build/ where npm is there.
-test: check ## All checks and all tests
+test: check $(CHROMIUM) ## All checks and all tests
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(TESTS)
 
 bench: install ## The benchmarks, one JSON line each

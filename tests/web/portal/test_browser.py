@@ -107,6 +107,28 @@ def test_an_oem_uploads_previews_confirms_watches_downloads_mends_and_resends(
     assert download.value.suggested_filename == "mended-result.csv"
 
 
+def test_a_run_shows_its_rate_and_what_is_left_and_can_be_cancelled(
+    app: App, stock: list[str], submit: Submit, enter: Callable[..., Page], working: None
+):
+    """While it runs; what is done by then stays."""
+    submit("OEM;Product;Count\nOEM;P;4000\n", "mint-vouchers", "VENDOR")
+    codes = one(app, "SELECT array_agg(code ORDER BY id) FROM vouchers")
+    rows = "".join(f"{code};Acme\n" for code in codes)
+    batch = submit(f"Voucher code;Company\n{rows}", confirm="ask", work=False)
+    page = enter("oem@k.example")
+    page.goto(f"/batches/{batch}")
+    page.get_by_role("button", name="Confirm and run").click(timeout=60_000)
+    expect(page.locator("#live").get_by_role("status")).to_contain_text(
+        re.compile(r"\d of 4,030 · [\d,]+ rows a second · \d+ \w+ left"), timeout=60_000
+    )
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", name="What the rows got")).to_be_visible(timeout=60_000)
+    issued = one(app, "SELECT count(*) FROM outcomes WHERE batch_id = %(b)s AND code = 'issued'", b=batch)
+    assert 0 < issued < 4030
+    assert one(app, "SELECT count(*) FROM licenses WHERE batch_id = %(b)s", b=batch) == issued
+    expect(page.locator("dl.tiles > div").filter(has_text="Issued")).to_contain_text(f"{issued:,}")
+
+
 def test_a_customer_searches_annotates_and_shares(stock: list[str], enter: Callable[..., Page], working: None):
     """A license is found by what its owner noted of it, and another account sees it."""
     page = enter("it@acme.example")
