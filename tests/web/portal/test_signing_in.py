@@ -141,3 +141,16 @@ def test_signing_in_stands_in_the_audit_log(app: App, email: str, visit: Visit):
     with transaction(app.engine) as connection:
         found = [(entry[2], entry[4].get("address")) for entry in audit.latest(connection, 2)]
     assert found == [("session.started", "127.0.0.1"), ("session.refused", "127.0.0.1")]
+
+
+@pytest.mark.parametrize("changed", [{"public_url": "https://keys.example.com"}])
+def test_behind_https_the_cookie_is_secure_and_forms_of_the_public_address_are_taken(email: str, visit: Visit):
+    """The proxy speaks http to us, and people https to it."""
+    ann = visit()
+    done = ann.client.post(
+        "/sign-in",
+        data={"email": email, "password": PASSWORD},
+        headers={"Origin": "https://keys.example.com"},
+        follow_redirects=False,
+    )
+    assert done.status_code == 303 and "Secure" in done.headers["set-cookie"]
