@@ -44,7 +44,7 @@ def keymill(folder: Path) -> Iterator[Keymill]:
     env = environment(folder / "home")
     up = subprocess.Popen([*COMMAND, "up", "--workers", "1", "--json"], env=env, stdout=subprocess.PIPE, text=True)
     assert up.stdout is not None
-    assert len(json.loads(up.stdout.readline())["pids"]) == 2
+    assert len(json.loads(up.stdout.readline())["pids"]) == 3
 
     def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*COMMAND, *arguments], env=env, capture_output=True, text=True, timeout=120, **options)

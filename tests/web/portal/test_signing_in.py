@@ -144,11 +144,12 @@ def test_signing_in_stands_in_the_audit_log(app: App, email: str, visit: Visit):
 
 
 @pytest.mark.parametrize("changed", [{"public_url": "https://keys.example.com"}])
-def test_behind_https_the_cookie_is_secure_and_forms_of_the_public_address_are_taken(email: str, visit: Visit):
+def test_behind_https_the_cookie_is_secure_and_forms_of_the_public_address_are_taken(
+    app: App, email: str, visit: Visit
+):
     """The proxy speaks http to us, and people https to it."""
-    ann = visit()
-    done = ann.client.post(
-        "/sign-in",
+    done = visit().client.post(
+        f"http://{app.settings.listen}/sign-in",
         data={"email": email, "password": PASSWORD},
         headers={"Origin": "https://keys.example.com"},
         follow_redirects=False,
