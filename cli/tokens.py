@@ -29,10 +29,12 @@ def create(
     with opened_app() as opened:
         made = api_tokens.create(opened, account, name, permission, actor=actor(), kinds=kind, days=days)
     out.line(made["secret"])
-    out.say(
+    kept = out.pick(
         f"Keep it safe: it cannot be shown again. It is good until {made['expires']:%Y-%m-%d}.",
         f"Conservarlo al sicuro: non può essere mostrato di nuovo. Vale fino al {made['expires']:%Y-%m-%d}.",
     )
+    if not as_json:  # beside standard output, where a script finds the token alone
+        typer.echo(kept, err=True)
     out.document(made)
 
 

@@ -15,7 +15,7 @@ from config.wiring import App
 from jobs import approving, broker
 from jobs.control import find_account
 from jobs.kind import Kind
-from jobs.kinds.registry import KINDS
+from jobs.kinds.registry import find
 from jobs.reading import source_name
 from jobs.refusals import Refused
 from licensing.fields import Language
@@ -96,7 +96,7 @@ def accept(app: App, request: Request) -> Accepted:
 
 
 def check_size(app: App, size: int) -> None:
-    """Raises :class:`Refused` for a file that is larger than any that is taken."""
+    """Refuse a file of so many bytes if that is too large. Raises :class:`Refused`."""
     most = app.settings.limits.file_bytes
     if size > most:
         raise Refused(
@@ -128,14 +128,7 @@ def check_active(account: Account) -> None:
 
 
 def _kind(request: Request, account: Account) -> Kind:
-    kind = KINDS.get(request.kind)
-    if kind is None:
-        known = ", ".join(sorted(KINDS))
-        raise Refused(
-            "unknown_kind",
-            f"There is no batch kind {request.kind}. The kinds are: {known}.",
-            f"Non esiste il tipo di lotto {request.kind}. I tipi sono: {known}.",
-        )
+    kind = find(request.kind)
     if account.type not in kind.senders:
         senders = ", ".join(sorted(kind.senders))
         raise Refused(

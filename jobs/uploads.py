@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from config.wiring import App
+from jobs.intake import check_size
 from jobs.refusals import Refused
 from models import uploads
 from models.database import transaction
@@ -22,6 +23,7 @@ from storage.objects import StoreProblem, WrongDigest, write_checked
 
 log = structlog.get_logger("keymill.uploads")
 KEPT_SECONDS = 24 * 3600
+KEPT_USED_SECONDS = 3600  # for a request that is sent again because its answer was lost
 MOST_OPEN = 20  # of one account
 LEAST_PIECE = 1 << 20  # bytes, but for the last one: nobody can make millions of pieces
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -31,13 +33,7 @@ _CLEARED = 10  # forgotten uploads that are cleared away when a new one is annou
 def start(app: App, account_id: int, filename: str, size: int, sha256: str) -> Upload:
     """Announce an upload. Raises :class:`Refused`."""
     _clear(app)
-    most = app.settings.limits.file_bytes
-    if size > most:
-        raise Refused(
-            "file_too_large",
-            f"The file has {size:,} bytes and at most {most:,} are taken. Split it into several files.",
-            f"Il file ha {size:,} byte e se ne accettano al massimo {most:,}. Dividerlo in più file.",
-        )
+    check_size(app, size)
     if _SHA256.fullmatch(sha256) is None:
         raise Refused(
             "bad_digest",
@@ -104,6 +100,12 @@ def assemble(app: App, upload: Upload, path: Path) -> None:
             f"{wrong.en} Upload the file again.",
             f"{wrong.it} Caricare di nuovo il file.",
         ) from wrong
+
+
+def use(app: App, upload: Upload) -> None:
+    """Note that an upload became a batch."""
+    with transaction(app.engine) as connection:
+        uploads.use(connection, upload.id, KEPT_USED_SECONDS)
 
 
 def forget(app: App, upload: Upload) -> None:

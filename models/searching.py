@@ -100,16 +100,18 @@ def state(connection: Connection, number: str) -> State | None:
 
 def card(connection: Connection, number: str) -> dict[str, Any] | None:
     """Everything about one license."""
-    names = (*_COLUMNS, "key", "reference", "issued_at", "ended_at", "end_reason", "batch", "row", "voucher", "serial")
+    own = ("key", "reference", "issued_at", "ended_at", "end_reason", "batch", "row", "voucher", "serial", "root")
     query = (
         f"SELECT {', '.join(_COLUMNS.values())}, l.key, l.reference, l.issued_at, l.ended_at, l.end_reason, l.batch_id,"
         " l.ordinal, (SELECT code FROM vouchers v WHERE v.id = l.voucher_id),"
-        f" (SELECT code FROM serials s WHERE s.id = l.serial_id){_FROM} WHERE l.number = %(number)s"
+        " (SELECT code FROM serials s WHERE s.id = l.serial_id), coalesce(l.root_number, l.number)"
+        f"{_FROM} WHERE l.number = %(number)s"
     )
     place = {"number": number}
-    found = records(connection, query, names, place)
+    found = records(connection, query, (*_COLUMNS, *own), place)
     if not found:
         return None
+    place["root"] = found[0].pop("root")
     return found[0] | {
         "maintenance": records(
             connection,
@@ -140,10 +142,10 @@ def card(connection: Connection, number: str) -> dict[str, Any] | None:
         ),
         "chain": records(
             connection,
-            "WITH root AS (SELECT coalesce(root_number, number) AS number FROM licenses WHERE number = %(number)s)"
-            " SELECT l.number, l.parent_number, l.cause, p.sku, l.version, l.quantity, l.host_id, l.state FROM root"
-            " JOIN licenses l ON l.number = root.number OR l.root_number = root.number"
-            " JOIN products p ON p.id = l.product_id ORDER BY l.issued_at, l.ordinal, l.cause NULLS FIRST, l.number",
+            "SELECT l.number, l.parent_number, l.cause, p.sku, l.version, l.quantity, l.host_id, l.state"
+            " FROM licenses l JOIN products p ON p.id = l.product_id"
+            " WHERE l.number = %(root)s OR l.root_number = %(root)s"
+            " ORDER BY l.issued_at, l.ordinal, l.cause NULLS FIRST, l.number",
             ("number", "parent", "cause", "product", "version", "quantity", "host", "state"),
             place,
         ),

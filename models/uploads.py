@@ -23,6 +23,7 @@ uploads = Table(
     Column("ends", ARRAY(BigInteger), nullable=False, server_default="{}"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("used_at", DateTime(timezone=True)),
     CheckConstraint("size > 0", name="size"),
 )
 Index("ix_uploads_account_id", uploads.c.account_id)
@@ -87,9 +88,19 @@ def extend(connection: Connection, upload_id: str, offset: int, end: int) -> boo
     )
 
 
+def use(connection: Connection, upload_id: str, seconds: int) -> None:
+    """Note that an upload became a batch; it is kept for so long yet, for whoever sends the request again."""
+    run(
+        connection,
+        "UPDATE uploads SET used_at = now(), expires_at = least(expires_at, now() + make_interval(secs => %(s)s))"
+        " WHERE id = %(id)s AND used_at IS NULL",
+        {"id": upload_id, "s": seconds},
+    )
+
+
 def open_of(connection: Connection, account_id: int) -> int:
-    """How many uploads of an account have not expired."""
-    query = "SELECT count(*) FROM uploads WHERE account_id = %(account)s AND expires_at > now()"
+    """How many uploads of an account are neither used nor expired."""
+    query = "SELECT count(*) FROM uploads WHERE account_id = %(account)s AND used_at IS NULL AND expires_at > now()"
     return int(fetch(connection, query, {"account": account_id})[0][0])
 
 

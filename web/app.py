@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from config.wiring import App
 from jobs import broker, rates
-from web import documents, problems
+from web import documents, problems, queries
 from web.api import (
     batches,
     events,
@@ -46,7 +46,9 @@ def create(app: App) -> FastAPI:
     problems.install(server)
     server.add_middleware(Envelope)
     for module in (batches, rows, events, results, kinds, licenses, statements, uploads, tokens):
-        server.include_router(module.router, prefix=API, responses=problems.RESPONSES)
+        server.include_router(
+            module.router, prefix=API, responses=problems.RESPONSES, dependencies=[Depends(queries.only_known)]
+        )
     for router in (results.files, keys.router, health.router, metrics.router):
         server.include_router(router, responses=problems.RESPONSES)
     documents.install(server)

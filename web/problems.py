@@ -31,7 +31,6 @@ _STATUS = {
     "key_missing": 400,
     "key_reused": 422,
     "kind_not_allowed": 403,
-    "length_missing": 411,
     "media_type": 415,
     "not_permitted": 403,
     "not_signed_in": 401,
@@ -116,6 +115,12 @@ def problem(
     return JSONResponse(found, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
+def bad_character(request: Request) -> Response:
+    """No name, number or text has a NUL in it, and PostgreSQL takes none."""
+    en, it = "The address holds a NUL character (%00).", "L'indirizzo contiene un carattere NUL (%00)."
+    return problem(422, "bad_request", it if language_of(request) == "it" else en)
+
+
 def install(server: FastAPI) -> None:
     """Let every exception become a problem."""
     server.add_exception_handler(Refused, _refused)
@@ -159,6 +164,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 _HTTP: dict[int, tuple[str, str, str]] = {
     404: ("not_found", "There is nothing at this address.", "A questo indirizzo non c'è nulla."),
+    413: (
+        "body_too_large",
+        "The body is larger than this address takes.",
+        "Il corpo è più grande di quanto questo indirizzo accetti.",
+    ),
     405: ("method", "This address does not know this method.", "Questo indirizzo non conosce questo metodo."),
 }
 

@@ -27,6 +27,7 @@ from jobs.kinds import (
     upgrade_licenses,
     void_vouchers,
 )
+from jobs.refusals import Refused
 
 KINDS: dict[str, Kind] = {
     module.KIND.name: module.KIND
@@ -55,3 +56,15 @@ KINDS: dict[str, Kind] = {
         void_vouchers,
     )
 }
+
+
+def find(name: str) -> Kind:
+    """A kind by its name. Raises :class:`Refused`."""
+    if name not in KINDS:
+        known = ", ".join(sorted(KINDS))
+        raise Refused(
+            "unknown_kind",
+            f"There is no batch kind {name}. The kinds are: {known}.",
+            f"Non esiste il tipo di lotto {name}. I tipi sono: {known}.",
+        )
+    return KINDS[name]

@@ -12,6 +12,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,19 @@ def test_the_same_request_is_the_same_batch(client: Client, vouchers: list[str])
     missing = oem.post(url, content=order(*vouchers), headers={"Content-Type": "text/csv"})
     assert (missing.status_code, missing.json()["code"]) == (400, "key_missing")
     assert len(oem.get("/api/v1/batches").json()["batches"]) == 1
+
+
+def test_the_same_request_at_once(client: Client, vouchers: list[str]):
+    """Of eight that come at the same moment one makes the batch, and all are told its number."""
+    oem = client("OEM")
+
+    def send(_: int) -> httpx.Response:
+        return oem.post("/api/v1/batches?kind=redeem-vouchers", content=order(*vouchers), headers=key())
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+    assert len({answer.json()["batch"] for answer in answers}) == 1
 
 
 def test_a_token_is_held_to_its_kinds_and_permission(client: Client, vouchers: list[str]):
@@ -205,7 +219,7 @@ def test_an_idle_stream_ends_and_says_nothing_twice(
 
 
 def test_an_upload_in_pieces(app: App, client: Client, drive: Any, vouchers: list[str]):
-    """Pieces are taken from any break on; the whole is held to its digest, becomes a batch and is forgotten."""
+    """Pieces are taken from any break on; the whole is held to its digest, becomes a batch, and is kept for a while."""
     oem = client("OEM")
     content = order(*vouchers) + b"\n" * (2 * uploads.LEAST_PIECE)
     digest = hashlib.sha256(content).hexdigest()
@@ -230,7 +244,13 @@ def test_an_upload_in_pieces(app: App, client: Client, drive: Any, vouchers: lis
     drive()
     report = oem.get(sent.headers["location"]).json()
     assert (report["file"], report["sha256"], report["outcomes"]["issued"]) == ("b.csv", digest, 3)
+    again = oem.post(url, headers={"Idempotency-Key": "u"})
+    assert (again.status_code, again.json()["batch"]) == (200, sent.json()["batch"])
+    assert one(app, "SELECT expires_at < now() + interval '2 hours' FROM uploads")
+    with transaction(app.engine) as connection:
+        connection.exec_driver_sql("UPDATE uploads SET expires_at = now()")
     assert oem.get(place).status_code == 404
+    oem.post("/api/v1/uploads", json={"filename": "c.csv", "size": 1, "sha256": digest})
     assert list(app.store.list("pieces/")) == []
 
 
@@ -363,6 +383,37 @@ def test_requests_are_counted(app: App, client: Client):
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
     assert answers[-1].json()["code"] == "too_many_requests"
     assert other.get("/api/v1/account").status_code == 200
+
+
+def test_a_character_that_no_text_has(client: Client, vouchers: list[str]):
+    """A NUL anywhere in a request is refused, and never reaches the database."""
+    oem = client("OEM")
+    for path in ("/api/v1/licenses/%00", "/api/v1/licenses?customer=%00", "/api/v1/statements?contract=a%00b"):
+        assert (oem.get(path).status_code, oem.get(path).json()["code"]) == (422, "bad_request"), path
+    assert oem.post("/api/v1/tokens", json={"name": "a\0b"}).status_code == 422
+    named = oem.post("/api/v1/uploads", json={"filename": "a\0b.csv", "size": 1, "sha256": "0" * 64})
+    assert named.json()["filename"] == "ab.csv"
+    bad = oem.post("/api/v1/batches?kind=redeem-vouchers", content=order(*vouchers), headers=key("\x7f"))
+    assert bad.json()["code"] == "key_missing"
+
+
+def test_a_parameter_that_is_none(client: Client, vouchers: list[str]):
+    """One that is misspelled or given twice is named, and nothing is done; lists may be repeated."""
+    oem = client("OEM")
+    url = "/api/v1/batches?kind=redeem-vouchers"
+    for more, code in (("&confrim=auto", "unknown_parameter"), ("&confirm=ask&confirm=auto", "repeated_parameter")):
+        refused = oem.post(url + more, content=order(*vouchers), headers=key())
+        assert (refused.status_code, refused.json()["code"]) == (422, code)
+    assert oem.get("/api/v1/batches").json()["batches"] == []
+    codes = b"Voucher code\n" + vouchers[0].encode()
+    sent = oem.post(f"{url}&value=company=A&value=country=IT", content=codes, headers=key())
+    assert sent.status_code == 201, sent.text
+
+
+def test_a_json_body_that_is_too_large(client: Client, vouchers: list[str]):
+    """It is refused while it comes; files have a limit of their own."""
+    refused = client("OEM").post("/api/v1/licenses/verify", json={"license": "x" * 2_000_000})
+    assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
 
 
 def test_pages_of_batches(client: Client, submit: Submit, vouchers: list[str]):

@@ -262,7 +262,7 @@ def _accept(
         ),
     )
     if upload is not None:
-        uploads.forget(caller.app, upload)
+        uploads.use(caller.app, upload)
     return (accepted, kind), sentence
 
 

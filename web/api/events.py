@@ -31,7 +31,7 @@ LONGEST_SECONDS = 300.0  # then the client connects again, with a token that is 
     responses={
         200: {
             "description": "Events `progress` with a batch in a line as JSON; the last one is called `end`",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {}},
         }
     },
 )

@@ -9,8 +9,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from exporters.templates import template as rendered
-from jobs.kinds.registry import KINDS
-from jobs.refusals import Refused
+from jobs.kinds.registry import KINDS, find
 from licensing.fields import Language
 from web.callers import Reader
 
@@ -76,12 +75,6 @@ def template(
     language: Annotated[Language | None, Query(description="Default: of Accept-Language.")] = None,
 ) -> Response:
     """The template of a kind, with notes, drop-downs and an example."""
-    if kind not in KINDS:
-        raise Refused(
-            "unknown_kind",
-            f"There is no batch kind {kind}. The kinds are: {', '.join(sorted(KINDS))}.",
-            f"Non esiste il tipo di lotto {kind}. I tipi sono: {', '.join(sorted(KINDS))}.",
-        )
-    content = rendered(KINDS[kind].fields, kind, language or caller.language, form)
+    content = rendered(find(kind).fields, kind, language or caller.language, form)
     headers = {"Content-Disposition": f'attachment; filename="{kind}.{form}"'}
     return Response(content, media_type=MEDIA_TYPES[form], headers=headers)

@@ -54,7 +54,7 @@ class NewToken(Token):
 class Wanted(BaseModel):
     """The token that is to be made."""
 
-    name: str = Field(min_length=1, max_length=MOST_NAME, description="What uses it.")
+    name: str = Field(min_length=1, max_length=MOST_NAME, pattern=r"^[^\x00-\x1f]+$", description="What uses it.")
     permission: Permission = "submit"
     kinds: list[Annotated[str, Field(json_schema_extra={"enum": list(KINDS)})]] | None = Field(
         default=None, min_length=1, max_length=50

@@ -154,6 +154,7 @@ def upgrade() -> None:
         sa.Column("ends", postgresql.ARRAY(sa.BigInteger()), server_default="{}", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("size > 0", name=op.f("ck_uploads_size")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_uploads_account_id_accounts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_uploads")),
