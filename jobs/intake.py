@@ -27,7 +27,10 @@ from storage.objects import StoreUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a sender asks for. ``given`` holds values for the whole batch (``--set column=value``)."""
+    """What a sender asks for. ``given`` holds values for the whole batch (``--set column=value``).
+
+    ``actor``: who stands in the audit log; "": the account.
+    """
 
     account: str
     kind: str
@@ -40,6 +43,7 @@ class Request:
     given: Mapping[str, str] = field(default_factory=dict)
     language: Language = "en"
     door: str = "cli"
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,12 @@ def accept(app: App, request: Request) -> Accepted:
             return _same_or_refused(earlier, digest)
         twin = batches.with_same_bytes(connection, account.id, kind.name, sha256, batch_id)
         audit.record(
-            connection, account.number, "batch.received", f"batch {batch_id}", door=request.door, sha256=sha256
+            connection,
+            request.actor or account.number,
+            "batch.received",
+            f"batch {batch_id}",
+            door=request.door,
+            sha256=sha256,
         )
     broker.call_to_advance(app.settings.redis_url, batch_id)
     return Accepted(batch_id, True, twin)

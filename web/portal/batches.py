@@ -19,6 +19,7 @@ from web.api import events
 from web.api.batches import BatchNumber
 from web.portal.pages import page
 from web.portal.visitors import Sent, Signed, Visitor, nothing_here
+from web.problems import NotAnswered
 
 router = APIRouter(prefix="/batches")
 PAGE = 25
@@ -138,7 +139,12 @@ async def follow(
 def confirm(request: Request, batch: BatchNumber, me: Signed, sent: Sent) -> Response:
     """Let a previewed batch run."""
     me.require("submit")
-    status.line_of(me.seen, batch)
+    if status.line_of(me.seen, batch)["account"] != me.account:  # operators see it, and do not decide for its sender
+        raise NotAnswered(
+            "not_permitted",
+            "Only the account that sent a batch can confirm it.",
+            "Solo l'account che ha inviato un lotto può confermarlo.",
+        )
     try:
         control.confirm(me.app, batch, actor=me.actor, exact=bool(sent.get("exact")))
     except Refused as refused:

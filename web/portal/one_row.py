@@ -39,6 +39,7 @@ def send(me: Visitor, kind: str, cells: Mapping[str, str], key: str) -> int:
             confirm="auto",
             language=me.language,
             door="web",
+            actor=me.actor,
         )
         batch = intake.accept(me.app, request).batch_id
     until = time.monotonic() + WAIT_SECONDS

@@ -102,7 +102,7 @@ def _check(request: Request, me: Visitor, upload: Upload, wanted: str | None, re
     kind = KINDS.get(chosen or "")
     values: dict[str, Any] = {"kind": kind, "kinds": kinds_of(me), "sentence": sentence, "wanted": wanted}
     if kind is not None:
-        values |= _columns(kind, look)
+        values |= _columns(kind, look, _remembered(me, kind.name))
     return page(request, me.reader, "check.html", 422 if refused else 200, upload=upload, refused=refused, **values)
 
 
@@ -113,17 +113,27 @@ def _look(me: Visitor, upload: Upload) -> guessing.Look:
         return guessing.look(me.app, me.account, path, {})
 
 
-def _columns(kind: Kind, look: guessing.Look) -> dict[str, Any]:
-    """The file's columns: those that were matched, those that were not, and the fields that are still to be had."""
+def _remembered(me: Visitor, kind: str) -> dict[str, str]:
+    """What the account's own titles stand for, by their keys."""
+    with tenant(me.app.engine, me.account_id) as connection:
+        return header_mappings.of_account(connection, me.account_id).get(kind, {})
+
+
+def _columns(kind: Kind, look: guessing.Look, remembered: dict[str, str]) -> dict[str, Any]:
+    """The file's columns: those that were matched, and those whose meaning a person says or said.
+
+    ``open``: title and field by the title's key; ``free``: the fields that they may stand for.
+    """
     fit = next((fit for fit in look.fits if fit.kind == kind.name), None)
     fit = fit or Fit(kind.name, {}, (), tuple(f.name for f in kind.fields if f.required), others=look.titles)
     fields = {field.name: field for field in kind.fields}
-    unknown = {key: title for title in fit.others if (key := header_key(title))}
+    by_hand = {name: title for name, title in fit.titles.items() if remembered.get(header_key(title)) == name}
+    said = {header_key(title): (title, name) for name, title in by_hand.items()}
     return {
-        "matched": [(title, fields[name]) for name, title in fit.titles.items()],
-        "unknown": unknown,
+        "matched": [(title, fields[name]) for name, title in fit.titles.items() if name not in by_hand],
+        "open": said | {key: (title, "") for title in fit.others if (key := header_key(title))},
         "missing": [fields[name] for name in fit.missing],
-        "free": [field for field in kind.fields if field.name not in fit.titles],
+        "free": [field for field in kind.fields if field.name not in fit.titles or field.name in by_hand],
         "layout": fit.layout,
     }
 
@@ -173,7 +183,7 @@ def _remember(me: Visitor, kind: str, sent: FormData) -> None:
             "Two columns were given the same meaning. Choose one of them.",
             "A due colonne è stato dato lo stesso significato. Sceglierne una.",
         )
-    if chosen:
+    if chosen or mapped.keys() & _remembered(me, kind):
         with transaction(me.app.engine) as connection:
             header_mappings.save(connection, me.account_id, kind, mapped)
             audit.record(connection, me.actor, "headers.mapped", f"account {me.account}", kind=kind, mapped=mapped)
@@ -193,5 +203,6 @@ def _accept(me: Visitor, upload: Upload, kind: str, key: str, sent: FormData) ->
             on_error="stop" if sent.get("on_error") == "stop" else "continue",
             language=me.language,
             door="web",
+            actor=me.actor,
         )
         return intake.accept(me.app, request)

@@ -83,11 +83,45 @@ def test_titles_are_mapped_by_hand_and_remembered(
     assert "What will happen" in ann.get(batch.url.path)
     again = ann.upload(text.format(vouchers[1]))
     assert "Gutschein = Voucher code, Kunde = Company" in again.text
+    assert '<option value="company" selected>' in again.text
     assert outcome_codes(app, submit(text.format(vouchers[2]))) == ["issued"]
     account(app, "RIVAL")
     assert one(app, "SELECT count(*) FROM header_mappings") == 2
     with pytest.raises(IndexError):
         outcome_codes(app, submit(text.format(vouchers[3]), account="RIVAL"))[0]
+
+
+def test_what_was_said_by_mistake_can_be_said_anew(app: App, ann: Person, vouchers: list[str]):
+    """The meaning of a title is changed, or forgotten, where it was given."""
+    page = ann.upload(f"Voucher code;Company;Kunde\n{vouchers[0]};Acme;x\n")
+    send(ann, page, **{"column:kunde": "email"})
+    page = ann.upload(f"Voucher code;Company;Kunde\n{vouchers[1]};Acme;x\n")
+    assert '<option value="email" selected>' in page.text
+    send(ann, page, **{"column:kunde": ""})
+    assert one(app, "SELECT count(*) FROM header_mappings") == 0
+    page = ann.upload(f"Voucher code;Company;Kunde\n{vouchers[2]};Acme;x\n")
+    assert "selected>E-mail" not in page.text
+
+
+def test_who_sent_a_file_stands_in_the_audit_log(app: App, ann: Person, vouchers: list[str]):
+    """The person, not only the account."""
+    send(ann, ann.upload(f"Voucher code;Company\n{vouchers[0]};Acme\n"))
+    query = "SELECT actor FROM audit_log WHERE action = 'batch.received' ORDER BY id DESC LIMIT 1"
+    assert one(app, query) == "user:ann@oem.example"
+
+
+def test_operators_do_not_confirm_for_others(
+    ann: Person, vouchers: list[str], drive: Drive, join: Callable[..., str], visit: Visit
+):
+    """They see the batch, and cannot be its second person; they may cancel it."""
+    batch = send(ann, ann.upload(f"Voucher code;Company\n{vouchers[0]};Acme\n")).url.path
+    drive()
+    ops = visit(join("VENDOR", "ops@k.example"))
+    assert "Only the account that sent this batch" in ops.get(batch)
+    assert ops.post(f"{batch}/confirm").status_code == 403
+    ops.post(f"{batch}/cancel")
+    drive()
+    assert "Cancelled" in ops.get(batch)
 
 
 def test_another_kind_can_be_chosen(ann: Person, vouchers: list[str]):
