@@ -83,6 +83,13 @@ class Settings(BaseSettings):
         description="Addresses of proxies, with commas between them, whose `X-Forwarded-` headers are believed.",
     )
     requests_a_minute: int = Field(default=600, ge=1, description="Requests that an API token may make in a minute.")
+    openid_issuer: str = Field(
+        default="",
+        pattern=r"^(https?://.+)?$",
+        description="OpenID Connect provider that people of the portal may sign in with, `https://login.example.com`.",
+    )
+    openid_client_id: str = Field(default="", description="What this installation is called there.")
+    openid_client_secret: SecretStr | None = Field(default=None, description="Its secret there.")
     language: Language = Field(default="en", description="Language of sentences where nobody chose one: `en` or `it`.")
     log: Literal["text", "json"] = Field(
         default="text", description="Form of the log on standard error: `text` or `json`."

@@ -35,7 +35,8 @@ class Wanted:
     """What to look for in a file.
 
     ``subject``: the fields that name what a row is about, hashed under ``domain``. ``given``: texts for fields without
-    a column. ``separator``, ``encoding`` and ``locale`` as the sender states them; None: found out.
+    a column. ``separator``, ``encoding`` and ``locale`` as the sender states them; None: found out. ``mapped``: fields
+    that titles of the sender's own stand for, by the title's key (``headers.header_key``).
     """
 
     fields: tuple[Field, ...]
@@ -45,6 +46,7 @@ class Wanted:
     separator: str | None = None
     encoding: str | None = None
     locale: str | None = None
+    mapped: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON: fields travel by name, for the catalogue knows the rest."""

@@ -29,7 +29,7 @@ class Candidate(NamedTuple):
 class Fit:
     """How a file fits a kind: the columns that it knows, by field, as titles and places; what it needs besides.
 
-    ``takes_others``: it has a use for the other columns too.
+    ``takes_others``: it has a use for the other columns too, whose titles are the ``others``.
     """
 
     kind: str
@@ -38,6 +38,7 @@ class Fit:
     missing: tuple[str, ...]
     layout: str | None = None
     takes_others: bool = False
+    others: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As JSON."""
@@ -46,7 +47,7 @@ class Fit:
     @classmethod
     def from_json(cls, packed: Mapping[str, Any]) -> Fit:
         """What :meth:`to_json` wrote."""
-        return cls(**{**packed, "places": tuple(packed["places"]), "missing": tuple(packed["missing"])})
+        return cls(**{**packed, **{name: tuple(packed[name]) for name in ("places", "missing", "others")}})
 
     def stands_out_from(self, other: Fit) -> bool:
         """Whether it knows all that the other knows and has a use for more, or knows much more."""
@@ -68,6 +69,14 @@ def fits(path: Path, candidates: Sequence[Candidate], limits: Limits) -> list[Fi
     return found
 
 
+def titles_of(path: Path, candidates: Sequence[Candidate], limits: Limits) -> list[str]:
+    """The texts of the row that looks most like a header, whatever kinds know of it."""
+    source = READERS[detect(path, limits)](path, _any_of(candidates), limits)
+    heads = [row for sheet in tables_of(source) for _, row in head_of(sheet)]
+    texts = [[cell for cell in row if isinstance(cell, str) and cell.strip()] for row in heads]
+    return max(texts, key=len, default=[])
+
+
 def _any_of(candidates: Sequence[Candidate]) -> Wanted:
     """What any of the kinds looks for, so that the separator of a CSV file is found."""
     fields = {field.name: replace(field, required=False) for one in candidates for field in one.wanted.fields}
@@ -84,7 +93,7 @@ def _fit(sheet: str, head: Sequence[tuple[int, RawRow]], candidate: Candidate) -
     columns = header.columns
     present = columns.keys() | {name for name, value in wanted.given.items() if value}
     subjects = {name for alternatives in wanted.subject for name in alternatives.split("|")}
-    others = len([title for title in header.titles if title]) - len(columns)
+    others = tuple(t for place, t in enumerate(header.titles) if t and place not in columns.values())
     is_idle = not others if candidate.takes_any_column else present <= subjects < {f.name for f in wanted.fields}
     if is_idle:
         return None
@@ -92,7 +101,7 @@ def _fit(sheet: str, head: Sequence[tuple[int, RawRow]], candidate: Candidate) -
     lacking += [one.split("|")[0] for one in wanted.subject if "|" in one and not present & set(one.split("|"))]
     titles = {name: header.titles[column] if header.row else "A" for name, column in columns.items()}
     places = tuple(sorted(columns.values()))
-    return Fit(candidate.kind, titles, places, tuple(lacking), header.layout, candidate.takes_any_column)
+    return Fit(candidate.kind, titles, places, tuple(lacking), header.layout, candidate.takes_any_column, others)
 
 
 def choose(found: Sequence[Fit]) -> list[Fit]:

@@ -65,6 +65,7 @@ def match(row: Sequence[object], sheet_row: int, wanted: Wanted) -> Header | Non
     keys = [header_key(title) if isinstance(cell, str) else "" for cell, title in zip(row, titles, strict=True)]
     known = _names(wanted.fields)
     layout, columns, strange = _in_layout(keys, wanted) or (None, {}, set[int]())
+    columns |= _mapped_by_hand(keys, wanted)
     found: dict[str, list[tuple[bool, int]]] = {}
     for column, key in enumerate(keys):
         if key in known and column not in columns.values() and column not in strange:
@@ -74,6 +75,12 @@ def match(row: Sequence[object], sheet_row: int, wanted: Wanted) -> Header | Non
         if name not in columns:
             columns[name] = _only_claim(name, claims, sheet_row, wanted)
     return Header(sheet_row, titles, columns, layout) if columns else None
+
+
+def _mapped_by_hand(keys: Sequence[str], wanted: Wanted) -> dict[str, int]:
+    """The columns of fields that titles of the sender's own stand for: they come before every other claim."""
+    names = {field.name for field in wanted.fields}
+    return {name: column for column, key in enumerate(keys) if (name := wanted.mapped.get(key, "")) in names}
 
 
 def _only_claim(name: str, claims: list[tuple[bool, int]], sheet_row: int, wanted: Wanted) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from config.wiring import App
-from jobs import broker
+from jobs import approving, broker
 from jobs.reading import MOST_ATOMIC_ROWS, too_many_rows
 from jobs.refusals import Refused
 from models import accounts, audit, batches, chunks
@@ -39,7 +39,10 @@ def find_account(connection: Connection, number: str) -> Account:
 
 
 def confirm(app: App, batch_id: int, *, actor: str, exact: bool = False) -> None:
-    """Let a previewed batch run. Confirming twice is the same as once. Raises :class:`Refused`."""
+    """Let a previewed batch run, or ask for the second person that it needs. Raises :class:`Refused`.
+
+    Confirming twice is the same as once.
+    """
     with transaction(app.engine) as connection:
         batch = find(connection, batch_id, lock=True)
         if batch.confirmed_at is not None and batch.cancelled_at is None:
@@ -49,6 +52,8 @@ def confirm(app: App, batch_id: int, *, actor: str, exact: bool = False) -> None
         if exact and not batch.options.get("exact"):
             _check_atomic(batch)
             batches.change(connection, batch_id, options=batch.options | {"exact": True})
+        if not approving.confirmed(connection, batch, actor):
+            return
         batches.confirm(connection, batch_id)
         audit.record(connection, actor, "batch.confirmed", f"batch {batch_id}")
     broker.call_to_advance(app.settings.redis_url, batch_id)

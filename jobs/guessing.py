@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +10,20 @@ from config import children
 from config.wiring import App
 from importers.guessing import Candidate, Fit, choose
 from jobs.control import find_account
-from jobs.kind import Kind
 from jobs.kinds.registry import KINDS
 from jobs.reading import child_limits, wanted_of
 from jobs.refusals import Refused
 from licensing.field_catalogue import FIELDS
 from licensing.fields import Language
-from models.accounts import Account
+from models import header_mappings
 from models.database import transaction
 
 _SHOWN = 3  # kinds that nearly fit
+# What to do about it on a command line; a page has a better way.
+ADVICE: dict[Language, str] = {
+    "en": " Say what it is for: --kind KIND",
+    "it": " Indicare per cosa: --kind TIPO",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +39,43 @@ class Guess:
         return self.it if language == "it" else self.en
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a file's header says to each kind that its account may send, and its titles, whatever they say."""
+
+    fits: tuple[Fit, ...]
+    titles: tuple[str, ...]
+
+    def guess(self) -> Guess:
+        """The kind that the file is for. Raises :class:`Refused` where no kind, or no one kind, fits."""
+        chosen = choose(self.fits)
+        if len(chosen) != 1:
+            raise _cannot_tell(chosen) if chosen else _nothing_fits(self.fits)
+        return Guess(
+            chosen[0].kind,
+            f"Taken for {chosen[0].kind}: {_because(chosen[0], 'en')}.",
+            f"Preso per {chosen[0].kind}: {_because(chosen[0], 'it')}.",
+        )
+
+
 def guess(app: App, account_number: str, path: Path, given: Mapping[str, str]) -> Guess:
     """The kind that a file of an account is for. Raises :class:`Refused` where no kind, or no one kind, fits."""
+    return look(app, account_number, path, given).guess()
+
+
+def look(app: App, account_number: str, path: Path, given: Mapping[str, str]) -> Look:
+    """Hold a file against every kind that its account may send. Raises :class:`Refused` for what cannot be read."""
     with transaction(app.engine) as connection:
         account = find_account(connection, account_number)
+        mapped = header_mappings.of_account(connection, account.id)
     # A value for the whole batch tells something too: only kinds with such a column can be meant.
     kinds = [kind for kind in KINDS.values() if account.type in kind.senders and given.keys() <= set(kind.names)]
     if not kinds:
         raise _unclear("No kind that this account may send has such columns.", "Nessun tipo ammesso ha queste colonne.")
-    found = _held_against(app, account, path, kinds, given)
-    chosen = choose(found)
-    if len(chosen) != 1:
-        raise _cannot_tell(chosen) if chosen else _nothing_fits(found)
-    return Guess(
-        chosen[0].kind,
-        f"Taken for {chosen[0].kind}: {_because(chosen[0], 'en')}.",
-        f"Preso per {chosen[0].kind}: {_because(chosen[0], 'it')}.",
-    )
-
-
-def _held_against(app: App, account: Account, path: Path, kinds: list[Kind], given: Mapping[str, str]) -> list[Fit]:
-    candidates = [Candidate(kind.name, wanted_of(kind, account, given), kind.takes_any_column) for kind in kinds]
+    candidates = [
+        Candidate(kind.name, wanted_of(kind, account, given, mapped.get(kind.name, {})), kind.takes_any_column)
+        for kind in kinds
+    ]
     request = {
         "path": str(path.absolute()),
         "candidates": [one._asdict() | {"wanted": one.wanted.to_json()} for one in candidates],
@@ -68,7 +88,7 @@ def _held_against(app: App, account: Account, path: Path, kinds: list[Kind], giv
         raise Refused(f"reader_{death.how}", death.en, death.it) from death
     if "refused" in answer:
         raise Refused(**answer["refused"])
-    return [Fit.from_json(fit) for fit in answer["fits"]]
+    return Look(tuple(Fit.from_json(fit) for fit in answer["fits"]), tuple(answer["titles"]))
 
 
 def _because(fit: Fit, language: Language) -> str:
@@ -91,7 +111,7 @@ def _cannot_tell(chosen: list[Fit]) -> Refused:
     )
 
 
-def _nothing_fits(found: list[Fit]) -> Refused:
+def _nothing_fits(found: Sequence[Fit]) -> Refused:
     """No kind fits: the ones that lack least are named, with what they lack."""
     nearest = sorted(found, key=lambda fit: (len(fit.missing), -len(fit.places)))[:_SHOWN]
     lacking: dict[Language, str] = {
@@ -109,4 +129,4 @@ def _nothing_fits(found: list[Fit]) -> Refused:
 
 
 def _unclear(en: str, it: str) -> Refused:
-    return Refused("kind_unclear", f"{en} Say what it is for: --kind KIND", f"{it} Indicare per cosa: --kind TIPO")
+    return Refused("kind_unclear", en + ADVICE["en"], it + ADVICE["it"])

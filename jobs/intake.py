@@ -12,14 +12,14 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from config.wiring import App
-from jobs import broker
+from jobs import approving, broker
 from jobs.control import find_account
 from jobs.kind import Kind
 from jobs.kinds.registry import find
 from jobs.reading import source_name
 from jobs.refusals import Refused
 from licensing.fields import Language
-from models import audit, batches
+from models import audit, batches, header_mappings
 from models.accounts import Account
 from models.database import transaction
 from storage.objects import StoreUnavailable
@@ -27,7 +27,10 @@ from storage.objects import StoreUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a sender asks for. ``given`` holds values for the whole batch (``--set column=value``)."""
+    """What a sender asks for. ``given`` holds values for the whole batch (``--set column=value``).
+
+    ``actor``: who stands in the audit log; "": the account.
+    """
 
     account: str
     kind: str
@@ -40,6 +43,7 @@ class Request:
     given: Mapping[str, str] = field(default_factory=dict)
     language: Language = "en"
     door: str = "cli"
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def accept(app: App, request: Request) -> Accepted:
         account = _sender(connection, request)
         kind = _kind(request, account)
         given = _given(kind, request.given)
-        options = _options(account, request, given)
+        options = _options(connection, account, request, given)
         digest = _request_digest(request.kind, sha256, options)
         earlier = batches.by_request_key(connection, account.id, request.request_key)
     if earlier is not None:
@@ -89,7 +93,12 @@ def accept(app: App, request: Request) -> Accepted:
             return _same_or_refused(earlier, digest)
         twin = batches.with_same_bytes(connection, account.id, kind.name, sha256, batch_id)
         audit.record(
-            connection, account.number, "batch.received", f"batch {batch_id}", door=request.door, sha256=sha256
+            connection,
+            request.actor or account.number,
+            "batch.received",
+            f"batch {batch_id}",
+            door=request.door,
+            sha256=sha256,
         )
     broker.call_to_advance(app.settings.redis_url, batch_id)
     return Accepted(batch_id, True, twin)
@@ -152,18 +161,23 @@ def _given(kind: Kind, given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if value.strip()}
 
 
-def _options(account: Account, request: Request, given: dict[str, str]) -> dict[str, Any]:
+def _options(connection: Connection, account: Account, request: Request, given: dict[str, str]) -> dict[str, Any]:
     return {
         "confirm": request.confirm or account.confirm,
         "on_error": request.on_error,
         "exact": request.exact,
         "given": given,
         "language": request.language,
+        "approval": approving.may_concern(account, request.kind),
+        "mapped": header_mappings.of_account(connection, account.id).get(request.kind, {}),
     }
 
 
+_NOT_ASKED = ("language", "approval", "mapped")  # whoever sends a request again means the same, whatever these are now
+
+
 def _request_digest(kind: str, sha256: str, options: dict[str, Any]) -> str:
-    asked = {name: value for name, value in options.items() if name != "language"}
+    asked = {name: value for name, value in options.items() if name not in _NOT_ASKED}
     return hashlib.sha256(json.dumps([kind, sha256, asked], sort_keys=True).encode()).hexdigest()
 
 

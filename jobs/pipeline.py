@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import Connection
 
 from config.wiring import App
-from jobs import broker, exporting, notifying, reading, revocations, running
+from jobs import approving, broker, exporting, notifying, reading, revocations, running
 from jobs.kinds.registry import KINDS
 from models import audit, batches, chunks, rows
 from models.batches import Batch
@@ -71,7 +71,7 @@ def _before_the_run(app: App, connection: Connection, batch: Batch, stages: set[
     if batch.was_previewed and "preview" not in stages:
         return _plan(connection, batch, "preview", _preview_slices(app, connection, batch))
     if batch.confirmed_at is None:
-        if not batch.is_auto:
+        if not batch.is_auto or approving.needs(connection, batch):
             if batch.state != "previewed":
                 batches.change(connection, batch.id, state="previewed")
                 notifying.batch_previewed(app, connection, batch.id)

@@ -59,8 +59,8 @@ def source_name(sha256: str) -> str:
     return f"uploads/{sha256[:2]}/{sha256}"
 
 
-def wanted_of(kind: Kind, account: Account, given: Mapping[str, str]) -> Wanted:
-    """What to look for in a file of a kind that an account sends."""
+def wanted_of(kind: Kind, account: Account, given: Mapping[str, str], mapped: Mapping[str, str]) -> Wanted:
+    """What to look for in a file of a kind that an account sends. ``mapped``: fields by the keys of its own titles."""
     return Wanted(
         fields=kind.fields,
         subject=kind.subject,
@@ -69,15 +69,17 @@ def wanted_of(kind: Kind, account: Account, given: Mapping[str, str]) -> Wanted:
         separator=account.separator,
         encoding=account.encoding,
         locale=account.locale,
+        mapped=dict(mapped),
     )
 
 
 def _request(app: App, batch: Batch, account: Account, path: Path) -> dict[str, Any]:
+    given, mapped = batch.options.get("given", {}), batch.options.get("mapped", {})
     return {
         "path": str(path),
         "filename": batch.filename,
         "prefix": str(batch.id),
-        "wanted": wanted_of(KINDS[batch.kind], account, batch.options.get("given", {})).to_json(),
+        "wanted": wanted_of(KINDS[batch.kind], account, given, mapped).to_json(),
         "limits": app.settings.limits.to_json(),
     }
 

@@ -102,6 +102,8 @@ _STAGES_OF: dict[str, tuple[Stage, ...]] = {"previewing": ("preview",), "running
 
 
 def _stage(batch: Batch) -> str:
+    if batch.state == "previewed" and (batch.confirmed_at or batch.cancelled_at):
+        return "waiting"
     if batch.state == "reading" and batch.row_count is not None:
         return "previewing" if batch.was_previewed else "waiting"
     return batch.state

@@ -106,10 +106,32 @@ def sign_in(app: App, email: str, password: str, *, user_agent: str, address: st
             "E-mail address or password are not right.",
             "Indirizzo e-mail o password non corretti.",
         )
+    if user.password_hash and passwords.is_outdated(user.password_hash):
+        with transaction(app.engine) as connection:
+            users.set_password(connection, user.id, passwords.hashed(password))
+    return start_session(app, user, user_agent=user_agent, address=address)
+
+
+def sign_in_known(app: App, email: str, *, user_agent: str, address: str) -> Entry:
+    """Start a session for somebody whom another party knows by an e-mail address. Raises :class:`Refused`."""
+    with transaction(app.engine) as connection:
+        user = users.by_email(connection, email)
+    if user is None or user.state != "active":
+        with transaction(app.engine) as connection:
+            subject = "unknown user" if user is None else f"user {user.id}"
+            audit.record(connection, "web", "session.refused", subject, address=address)
+        raise Refused(
+            "no_such_user",
+            f"{email} has no access here. Ask whoever manages your company's account.",
+            f"{email} non ha accesso qui. Rivolgersi a chi gestisce l'account dell'azienda.",
+        )
+    return start_session(app, user, user_agent=user_agent, address=address)
+
+
+def start_session(app: App, user: User, *, user_agent: str, address: str) -> Entry:
+    """Let a user in whose identity is known."""
     token = secrets.token_urlsafe(32)
     with transaction(app.engine) as connection:
-        if user.password_hash and passwords.is_outdated(user.password_hash):
-            users.set_password(connection, user.id, passwords.hashed(password))
         users.start_session(
             connection,
             user.id,
@@ -132,6 +154,43 @@ def sign_out(app: App, token: str) -> None:
     """End a session."""
     with transaction(app.engine) as connection:
         users.end_session(connection, _digest(token))
+
+
+def sessions_of(app: App, user: User, token: str) -> list[dict[str, Any]]:
+    """The sessions of a user that go on; ``id`` names one, ``is_this`` marks the one of a token."""
+    with transaction(app.engine) as connection:
+        found = users.sessions_of(connection, user.id)
+    mine = _digest(token)
+    return [one | {"id": one["token_hash"][:_SHOWN], "is_this": one["token_hash"] == mine} for one in found]
+
+
+def end_session(app: App, user: User, session: str) -> None:
+    """End one of a user's sessions, as :func:`sessions_of` names it."""
+    with transaction(app.engine) as connection:
+        for one in users.sessions_of(connection, user.id):
+            if one["token_hash"][:_SHOWN] == session:
+                users.end_session(connection, one["token_hash"])
+                audit.record(connection, f"user:{user.email}", "session.ended", f"user {user.id}")
+
+
+def change_password(app: App, user: User, old: str, new: str, token: str) -> None:
+    """Let a user choose another password; every other session of theirs ends. Raises :class:`Refused`."""
+    if not passwords.matches(user.password_hash, old):
+        raise Refused("wrong_password", "The present password is not right.", "La password attuale non è corretta.")
+    password_hash = passwords.hashed(new)
+    with transaction(app.engine) as connection:
+        users.set_password(connection, user.id, password_hash)
+        users.end_sessions_of(connection, user.id, but=_digest(token))
+        audit.record(connection, f"user:{user.email}", "user.password_set", f"user {user.id}")
+
+
+def speak(app: App, user: User, language: Language) -> None:
+    """Remember a user's language."""
+    with transaction(app.engine) as connection:
+        users.set_locale(connection, user.id, language)
+
+
+_SHOWN = 16  # characters of a hash that name a session
 
 
 def _digest(token: str) -> str:

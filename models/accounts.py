@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Connection,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Integer,
     Table,
     Text,
     func,
@@ -39,6 +41,9 @@ accounts = Table(
     Column("separator", Text),
     Column("encoding", Text),
     Column("confirm", Text, nullable=False, server_default="ask"),
+    # A second person confirms batches with more keys than that (NULL: none does), and those that revoke licenses.
+    Column("approve_above", Integer),
+    Column("approve_revoking", Boolean, nullable=False, server_default=text("false")),
     Column("state", Text, nullable=False, server_default="active"),
     Column("state_reason", Text),
     Column("state_since", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -46,6 +51,7 @@ accounts = Table(
     CheckConstraint("type IN ('vendor', 'oem', 'distributor', 'customer')", name="type"),
     CheckConstraint("state IN ('active', 'suspended')", name="state"),
     CheckConstraint("confirm IN ('ask', 'auto')", name="confirm"),
+    CheckConstraint("approve_above >= 0", name="approve_above"),
 )
 # A customer that an account brought in its files: one account per company and country (blank country is one too).
 Index(
@@ -85,9 +91,14 @@ class Account:
     encoding: str | None
     confirm: str
     state: str
+    approve_above: int | None
+    approve_revoking: bool
 
 
-_COLUMNS = "id, number, type, name, email, country, locale, time_zone, separator, encoding, confirm, state"
+_COLUMNS = (
+    "id, number, type, name, email, country, locale, time_zone, separator, encoding, confirm, state, approve_above,"
+    " approve_revoking"
+)
 
 
 def by_number(connection: Connection, number: str) -> Account | None:

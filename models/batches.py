@@ -78,7 +78,9 @@ Index("ix_batches_account_id_sha256", batches.c.account_id, batches.c.sha256)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One batch. ``options``: confirm, on_error, exact, given, language. ``reading``: what the reader found."""
+    """One batch. ``options``: confirm, on_error, exact, given, language, mapped (titles of the account's own), approval
+    (a second person may be needed). ``reading``: what the reader found.
+    """
 
     id: int
     account_id: int
@@ -124,7 +126,7 @@ class Batch:
     @property
     def was_previewed(self) -> bool:
         """Whether a preview pass is made before the run."""
-        return not self.is_auto or bool(self.options.get("exact"))
+        return not self.is_auto or bool(self.options.get("exact")) or bool(self.options.get("approval"))
 
 
 _COLUMNS = ", ".join(field.name for field in fields(Batch))

@@ -136,8 +136,9 @@ def waiting(connection: Connection, attempts: int) -> int:
     return int(
         fetch(
             connection,
-            "SELECT count(*) FROM chunks WHERE state = 'waiting' AND available_at <= clock_timestamp()"
-            " AND attempts < %(attempts)s",
+            "SELECT count(*) FROM chunks c JOIN batches b ON b.id = c.batch_id WHERE c.state = 'waiting'"
+            " AND c.available_at <= clock_timestamp() AND c.attempts < %(attempts)s"
+            " AND b.kind NOT IN (SELECT kind FROM paused_kinds)",
             {"attempts": attempts},
         )[0][0]
     )

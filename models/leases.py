@@ -26,6 +26,7 @@ WITH busy AS (
 )
 SELECT c.id FROM chunks c JOIN batches b ON b.id = c.batch_id
 WHERE c.state = 'waiting' AND c.available_at <= clock_timestamp() AND c.attempts < :attempts
+    AND b.kind NOT IN (SELECT kind FROM paused_kinds)
 ORDER BY
     (SELECT coalesce(sum(leased), 0) FROM busy WHERE busy.account_id = b.account_id),
     (SELECT coalesce(sum(leased), 0) FROM busy WHERE busy.batch_id = b.id),

@@ -94,6 +94,18 @@ def set_state(connection: Connection, schedule_id: int, state: str, next_at: dat
     )
 
 
+def set_times(
+    connection: Connection, schedule_id: int, expression: str, time_zone: str, missed: Missed, next_at: datetime | None
+) -> None:
+    """Let a schedule be due at other times, from one of them on."""
+    run(
+        connection,
+        "UPDATE schedules SET expression = %(expression)s, time_zone = %(zone)s, missed = %(missed)s,"
+        " next_at = %(next)s WHERE id = %(id)s",
+        {"id": schedule_id, "expression": expression, "zone": time_zone, "missed": missed, "next": next_at},
+    )
+
+
 def remove(connection: Connection, schedule_id: int) -> None:
     """Delete a schedule and its runs."""
     run(connection, "DELETE FROM schedules WHERE id = %(id)s", {"id": schedule_id})

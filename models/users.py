@@ -130,6 +130,11 @@ def set_password(connection: Connection, user_id: int, password_hash: str) -> No
     )
 
 
+def set_locale(connection: Connection, user_id: int, locale: str) -> None:
+    """Remember a user's language."""
+    run(connection, "UPDATE users SET locale = %(locale)s WHERE id = %(id)s", {"id": user_id, "locale": locale})
+
+
 def set_state(connection: Connection, user_id: int, state: Literal["active", "suspended"]) -> None:
     """Suspend a user, or let one back in."""
     run(connection, "UPDATE users SET state = %(state)s WHERE id = %(id)s", {"id": user_id, "state": state})
@@ -159,6 +164,17 @@ def of_session(connection: Connection, token_hash: str) -> User | None:
     return User(*rows[0]) if rows else None
 
 
+def sessions_of(connection: Connection, user_id: int) -> list[dict[str, Any]]:
+    """The sessions of a user that go on, the one seen last first, each with the hash of its token."""
+    return records(
+        connection,
+        "SELECT token_hash, created_at, seen_at, user_agent, address FROM sessions WHERE user_id = %(user)s"
+        " AND ended_at IS NULL AND expires_at > now() ORDER BY seen_at DESC",
+        ("token_hash", "created", "seen", "user_agent", "address"),
+        {"user": user_id},
+    )
+
+
 def end_session(connection: Connection, token_hash: str) -> None:
     """End a session."""
     run(
@@ -168,10 +184,10 @@ def end_session(connection: Connection, token_hash: str) -> None:
     )
 
 
-def end_sessions_of(connection: Connection, user_id: int) -> None:
-    """End every session of a user."""
+def end_sessions_of(connection: Connection, user_id: int, *, but: str = "") -> None:
+    """End every session of a user, but one (by the hash of its token)."""
     run(
         connection,
-        "UPDATE sessions SET ended_at = now() WHERE user_id = %(user)s AND ended_at IS NULL",
-        {"user": user_id},
+        "UPDATE sessions SET ended_at = now() WHERE user_id = %(user)s AND ended_at IS NULL AND token_hash <> %(but)s",
+        {"user": user_id, "but": but},
     )

@@ -8,6 +8,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -58,11 +59,7 @@ def add(
         new = Schedule(0, name, job, arguments, cron.expression, time_zone, missed or found.missed, "active", None)
         next_at = next(times_of(new, schedules.clock(connection)), None)
         if next_at is None:
-            raise Refused(
-                "never_due",
-                f"{cron.expression} is not due within fifty years: no day is like that.",
-                f"{cron.expression} non ricorre entro cinquant'anni: nessun giorno è così.",
-            )
+            raise _never_due(cron)
         if not schedules.add(connection, new, next_at):
             raise Refused(
                 "name_taken",
@@ -75,6 +72,32 @@ def add(
             connection, actor, "schedule.added", f"schedule {name}", job=job, expression=cron.expression,
             time_zone=time_zone, arguments=arguments,
         )  # fmt: skip
+
+
+def set_times(app: App, name: str, *, expression: str, time_zone: str, missed: Missed, actor: str) -> None:
+    """Let a schedule be due at other times from now on; runs that wait stay. Raises :class:`Refused`."""
+    cron = CronExpression(expression)
+    _check_zone(time_zone)
+    with transaction(app.engine) as connection:
+        found = _find(connection, name, lock=True)
+        new = replace(found, expression=cron.expression, time_zone=time_zone, missed=missed)
+        next_at = next(times_of(new, schedules.clock(connection)), None)
+        if next_at is None:
+            raise _never_due(cron)
+        coming = next_at if found.state == "active" else None
+        schedules.set_times(connection, found.id, cron.expression, time_zone, missed, coming)
+        audit.record(
+            connection, actor, "schedule.times_set", f"schedule {name}", expression=cron.expression,
+            time_zone=time_zone, missed=missed,
+        )  # fmt: skip
+
+
+def _never_due(cron: CronExpression) -> Refused:
+    return Refused(
+        "never_due",
+        f"{cron.expression} is not due within fifty years: no day is like that.",
+        f"{cron.expression} non ricorre entro cinquant'anni: nessun giorno è così.",
+    )
 
 
 def _job(name: str) -> Job:
@@ -207,6 +230,13 @@ def remove(app: App, name: str, *, actor: str) -> None:
             connection, actor, "schedule.removed", f"schedule {name}", job=found.job, expression=found.expression,
             time_zone=found.time_zone, arguments=found.arguments,
         )  # fmt: skip
+
+
+def ask(app: App, name: str, *, actor: str) -> None:
+    """Let a scheduler run a schedule out of turn, paused or not, without waiting for it. Raises :class:`Refused`."""
+    with transaction(app.engine) as connection:
+        schedules.ask(connection, _find(connection, name), actor)
+        audit.record(connection, actor, "schedule.asked", f"schedule {name}")
 
 
 def run_now(app: App, name: str, *, actor: str, language: Language, ended: threading.Event) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from config.embedded import Urls
 from config.wiring import App
 from jobs import api_tokens, users
-from models import uploads
+from models import approvals, header_mappings, uploads
 from models.accounts import delegate
 from models.database import connect, fetch, transaction
 from tests.apps import Submit, account, app_on, driver, licensed, one, outcome_codes, product, sender
@@ -117,7 +117,10 @@ def build(app: App, submit: Submit) -> World:
     token = api_tokens.create(app, "ONE", "kept", "read", actor="test")
     with transaction(app.engine) as connection:
         upload = uploads.add(connection, "upload-of-one", id_of(app, "ONE"), "a.csv", 9, "0" * 64, 3600)
+        header_mappings.save(connection, id_of(app, "ONE"), "register-serials", {"nummer": "serial"})
     preview = submit("Serial;E-mail\nS-3;a@b.it\n", "register-serials", "ONE", confirm="ask")
+    with transaction(app.engine) as connection:
+        approvals.ask(connection, preview, "test")
     statement = one(app, "SELECT max(id) FROM statements")
     return World(numbers, preview, statement, token["token"], made["user"], upload.id)
 

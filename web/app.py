@@ -24,6 +24,7 @@ from web.api import (
     uploads,
 )
 from web.envelopes import Envelope
+from web.portal import entrance
 
 API = "/api/v1"
 
@@ -51,4 +52,5 @@ def create(app: App) -> FastAPI:
     for router in (results.files, keys.router, health.router, metrics.router):
         server.include_router(router, responses=problems.RESPONSES)
     documents.install(server)
+    entrance.install(server)
     return server

@@ -27,6 +27,7 @@ RETRY_SECONDS = 5
 _STATUS = {
     "account_suspended": 403,
     "file_too_large": 413,
+    "foreign_form": 403,
     "key_missing": 400,
     "key_reused": 422,
     "kind_not_allowed": 403,
@@ -41,8 +42,8 @@ _STATUS = {
     "wrong_state": 409,
 }
 _FOUND_NOT = {
-    "no_list", "no_results", "unknown_batch", "unknown_license", "unknown_link", "unknown_statement", "unknown_token",
-    "unknown_upload",
+    "no_list", "no_results", "not_found", "unknown_batch", "unknown_contract", "unknown_license", "unknown_link",
+    "unknown_schedule", "unknown_statement", "unknown_token", "unknown_upload",
 }  # fmt: skip
 
 

@@ -17,9 +17,10 @@ TABLES = sorted(metadata.tables)
 CATALOGUE = {"products", "releases", "upgrade_paths"}
 # What an account of the vendor's customers has in it; every other table is closed to them.
 OWN = {
-    "accounts", "api_tokens", "batches", "chunks", "commitments", "contract_lines", "contracts", "delegations",
-    "draw_downs", "licenses", "maintenance", "notifications", "outcomes", "previews", "rows", "serials", "sessions",
-    "shares", "statements", "uploads", "usage_reports", "user_fields", "users", "vouchers",
+    "accounts", "api_tokens", "approvals", "batches", "chunks", "commitments", "contract_lines", "contracts",
+    "delegations", "draw_downs", "header_mappings", "licenses", "maintenance", "notifications", "outcomes", "previews",
+    "rows", "serials", "sessions", "shares", "statements", "uploads", "usage_reports", "user_fields",
+    "users", "vouchers",
 }  # fmt: skip
 # A column that may be read, where the first one may not.
 READABLE = {"sessions": "user_id"}

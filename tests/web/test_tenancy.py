@@ -68,9 +68,14 @@ OPEN = {"GET /files/{token}/{filename}", "GET /.well-known/jwks.json", "GET /.we
         "GET /healthz", "GET /readyz"}  # fmt: skip
 
 
-def routes(server: FastAPI) -> list[str]:
-    """Every method and path that the application knows, whether its document tells of it or not."""
-    found = [f"{method} {one.path}" for one in iter_route_contexts(server.routes) for method in one.methods or ()]
+def routes(server: FastAPI, *, of_portal: bool = False) -> list[str]:
+    """Every method and path that the application knows, whether its document tells of it or not; or of the portal."""
+    found = [
+        f"{method} {one.path}"
+        for one in iter_route_contexts(server.routes)
+        for method in one.methods or ()
+        if one.endpoint.__module__.startswith("web.portal.") == of_portal
+    ]
     return [one for one in found if not one.endswith("/openapi.json")]
 
 

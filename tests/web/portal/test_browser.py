@@ -1,0 +1,238 @@
+"""The portal in a real browser, with real workers: what people do, and whether everybody can."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from config.wiring import App
+from tests.apps import Submit, account, licensed, one, product
+from tests.web.portal.conftest import PASSWORD
+
+Join = Callable[..., str]
+Scheme = Literal["light", "dark"]
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def stock(app: App, submit: Submit, join: Join) -> list[str]:
+    """An OEM with vouchers, a customer with licenses and a contract, an operator; the voucher codes."""
+    account(app, "OEM")
+    for number in ("ACME", "HALO"):
+        account(app, number, "customer")
+    product(app, "P")
+    submit("OEM;Product;Count\nOEM;P;30\n", "mint-vouchers", "VENDOR")
+    licensed(app, submit, "ACME", "S-1;P;2;5;36", "S-2;P;2;7;36")
+    submit(
+        "Contract;Customer number;Product;Quantity;Term start;Term (months)\nFC-1;ACME;P;10;2026-01-01;12\n",
+        "load-contracts",
+        "VENDOR",
+    )
+    submit("Contract;Product;Quantity\nFC-1;P;2\n", "draw-down", "ACME")
+    submit("Contract;Product;Date\nFC-1;P;2026-03-31\n", "reconcile-contracts", "VENDOR")
+    for number, email in (("OEM", "oem@k.example"), ("ACME", "it@acme.example"), ("VENDOR", "ops@k.example")):
+        join(number, email)
+    return list(one(app, "SELECT array_agg(code ORDER BY id) FROM vouchers"))
+
+
+@pytest.fixture
+def enter(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
+    """Call it with an e-mail address for the page of somebody who has signed in by keyboard."""
+    contexts: list[BrowserContext] = []
+    said: list[str] = []
+
+    def come(email: str, language: str = "en-US", scheme: Scheme = "light") -> Page:
+        context = browser.new_context(base_url=server, viewport=WIDE, locale=language, color_scheme=scheme)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto("/")
+        page.get_by_label("E-mail").or_(page.get_by_label("Indirizzo e-mail")).fill(email)
+        page.keyboard.press("Tab")
+        page.keyboard.type(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/batches")
+        return page
+
+    yield come
+    for context in contexts:
+        context.close()
+    # Nothing was blocked by the Content-Security-Policy, and no script failed.
+    assert [one for one in said if "status of 4" not in one] == []
+
+
+def test_an_oem_uploads_previews_confirms_watches_downloads_mends_and_resends(
+    stock: list[str], enter: Callable[..., Page], working: None, tmp_path: Path
+):
+    """From a spreadsheet with mistakes to keys for every row, all of it in the browser."""
+    page = enter("oem@k.example")
+    rows = [[code, f"Company {n}", "a@b.it" if n % 5 else "no address"] for n, code in enumerate(stock[:20])]
+    file = tmp_path / "orders.csv"
+    file.write_text("\n".join(";".join(row) for row in [["Voucher code", "Company", "E-mail"], *rows]))
+    page.get_by_role("link", name="Send a file").first.click()
+    page.get_by_label("Drop a spreadsheet here").set_input_files(file)
+    page.get_by_role("button", name="Look at this file").click()
+    expect(page.get_by_text("Taken for redeem-vouchers")).to_be_visible()
+    page.get_by_role("button", name="Show the preview").click()
+    expect(page.get_by_role("heading", name="What will happen")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("C2, C7, C12, C17")).to_be_visible()
+    expect(page.locator("td.fault mark")).to_have_text(["no address"] * 4)
+    page.get_by_role("button", name="Confirm and run").click()
+    expect(page.get_by_role("heading", name="What the rows got")).to_be_visible(timeout=30_000)
+    assert page.locator("dl.tiles > div").all_inner_texts() == ["Issued\n16", "Rejected\n4", "Rows in all\n20"]
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Get the refused rows").click()
+    rejected = Path(download.value.path()).read_text("utf-8-sig")
+    mended = file.with_name("mended.csv")
+    mended.write_text(rejected.replace("no address", "a@b.it"))
+    assert len(list(csv.reader(io.StringIO(rejected), delimiter=";"))) == 5
+    page.get_by_role("link", name="Send the corrected file").click()
+    page.get_by_label("Drop a spreadsheet here").set_input_files(mended)
+    page.get_by_role("button", name="Look at this file").click()
+    page.get_by_role("button", name="Show the preview").click()
+    page.get_by_role("button", name="Confirm and run").click(timeout=30_000)
+    expect(page.get_by_role("heading", name="What the rows got")).to_be_visible(timeout=30_000)
+    assert page.locator("dl.tiles > div").all_inner_texts() == ["Issued\n4", "Rejected\n0", "Rows in all\n4"]
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Your file with the answers").click()
+    assert download.value.suggested_filename == "mended-result.csv"
+
+
+def test_a_run_shows_its_rate_and_what_is_left_and_can_be_cancelled(
+    app: App, stock: list[str], submit: Submit, enter: Callable[..., Page], working: None
+):
+    """While it runs; what is done by then stays."""
+    submit("OEM;Product;Count\nOEM;P;4000\n", "mint-vouchers", "VENDOR")
+    codes = one(app, "SELECT array_agg(code ORDER BY id) FROM vouchers")
+    rows = "".join(f"{code};Acme\n" for code in codes)
+    batch = submit(f"Voucher code;Company\n{rows}", confirm="ask", work=False)
+    page = enter("oem@k.example")
+    page.goto(f"/batches/{batch}")
+    page.get_by_role("button", name="Confirm and run").click(timeout=60_000)
+    expect(page.locator("#live").get_by_role("status")).to_contain_text(
+        re.compile(r"\d of 4,030 · [\d,]+ rows a second · \d+ \w+ left"), timeout=60_000
+    )
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", name="What the rows got")).to_be_visible(timeout=60_000)
+    issued = one(app, "SELECT count(*) FROM outcomes WHERE batch_id = %(b)s AND code = 'issued'", b=batch)
+    assert 0 < issued < 4030
+    assert one(app, "SELECT count(*) FROM licenses WHERE batch_id = %(b)s", b=batch) == issued
+    expect(page.locator("dl.tiles > div").filter(has_text="Issued")).to_contain_text(f"{issued:,}")
+
+
+def test_a_customer_searches_annotates_and_shares(stock: list[str], enter: Callable[..., Page], working: None):
+    """A license is found by what its owner noted of it, and another account sees it."""
+    page = enter("it@acme.example")
+    page.get_by_role("link", name="Licenses").click()
+    page.locator("tbody a").nth(1).click()
+    page.get_by_label("Name").fill("Site")
+    page.get_by_label("Value").fill("Rome")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("cell", name="Rome")).to_be_visible(timeout=20_000)
+    page.get_by_label("Account number").fill("HALO")
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_role("status")).to_contain_text("HALO", timeout=20_000)
+    expect(page.get_by_role("button", name="Withdraw")).to_be_visible()
+    page.get_by_label("Account number").fill("NOBODY")
+    page.get_by_role("button", name="Share").click()
+    expect(page.locator(".note.bad")).to_be_visible(timeout=20_000)
+    number = page.locator("h1").inner_text()
+    page.get_by_role("link", name="Licenses").first.click()
+    page.get_by_label("Your own data").fill("Site=Ro*")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("tbody a")).to_have_text([number])
+
+
+def test_a_file_is_dropped_and_without_a_script_it_is_sent_as_a_form(
+    stock: list[str], browser: Browser, server: str, enter: Callable[..., Page]
+):
+    """Dropping a file sends it; with scripts off the button does."""
+    page = enter("oem@k.example")
+    page.goto("/upload")
+    dropped = page.evaluate_handle(
+        "code => { const all = new DataTransfer();"
+        " all.items.add(new File(['Voucher code;Company\\n' + code + ';A\\n'], 'dropped.csv')); return all; }",
+        stock[0],
+    )
+    page.dispatch_event(".drop", "drop", {"dataTransfer": dropped})
+    expect(page.get_by_role("heading", name="dropped.csv")).to_be_visible(timeout=20_000)
+    context = browser.new_context(base_url=server, java_script_enabled=False)
+    context.add_cookies(page.context.cookies())  # type: ignore[arg-type]
+    plain = context.new_page()
+    plain.goto("/upload")
+    plain.get_by_label("Drop a spreadsheet here").set_input_files(
+        {"name": "plain.csv", "mimeType": "text/csv", "buffer": b"Voucher code;Company\nx;A\n"}
+    )
+    plain.get_by_role("button", name="Look at this file").click()
+    expect(plain.get_by_role("heading", name="plain.csv")).to_be_visible(timeout=20_000)
+    plain.get_by_role("button", name="Show the preview").click()
+    expect(plain.get_by_role("heading", name="Waiting for a worker")).to_be_visible()
+    context.close()
+
+
+def test_the_pages_speak_italian(stock: list[str], enter: Callable[..., Page]):
+    """By the browser's language, and by choice."""
+    page = enter("it@acme.example", "it-IT")
+    expect(page.get_by_role("heading", name="Lotti")).to_be_visible()
+    page.goto("/contracts/FC1")
+    expect(page.get_by_text("Usato rispetto all’impegno").first).to_be_visible()
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_text("Used against committed").first).to_be_visible()
+
+
+PAGES = {
+    "oem@k.example": ["/upload", "/batches", "/licenses", "/me", "/accounts/OEM", "/downloads"],
+    "it@acme.example": [
+        "/batches/{batch}", "/licenses/{license}", "/contracts", "/contracts/FC1", "/statements/{statement}",
+    ],
+    "ops@k.example": [
+        "/operations", "/operations/keys", "/operations/audit", "/operations/drops", "/schedules", "/accounts",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(
+    scheme: Scheme, app: App, submit: Submit, stock: list[str], enter: Callable[..., Page], server: str
+):
+    """No violation of any weight (axe), nothing that must be scrolled sideways but tables in their frames."""
+    batch = submit("Serial;E-mail\nS-3;a@b.it\nS-1;nonsense\n", "register-serials", "ACME", confirm="ask")
+    places = {
+        "batch": batch,
+        "license": one(app, "SELECT min(number) FROM licenses"),
+        "statement": one(app, "SELECT max(id) FROM statements"),
+    }
+    axe, found = Axe(), dict[str, object]()
+    for email, addresses in PAGES.items():
+        page = enter(email, scheme=scheme)
+        for address in addresses:
+            page.goto(address.format(**places))
+            page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+            found |= {f"{address} {one['id']}": one["nodes"] for one in axe.run(page).response["violations"]}
+            page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+            width = page.evaluate("document.documentElement.scrollWidth")
+            if width > NARROW["width"]:
+                found[f"{address} is {width} wide"] = ()
+    page.goto("/sign-in")
+    found |= {f"sign-in {one['id']}": one["nodes"] for one in axe.run(page).response["violations"]}
+    assert found == {}
+
+
+def test_every_page_carries_the_strict_policy(stock: list[str], enter: Callable[..., Page]):
+    """No inline script or style is in a page, and none would run."""
+    page = enter("ops@k.example")
+    for address in ("/upload", "/operations", "/nothing-here"):
+        answer = page.request.get(address, headers={"Accept": "text/html"})
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert "unsafe" not in policy
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]* src=)", answer.text())

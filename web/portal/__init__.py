@@ -1,0 +1,1 @@
+"""The portal: pages for people, one noun a file."""

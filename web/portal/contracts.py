@@ -1,0 +1,53 @@
+"""Flexible contracts and their statements, with charts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from babel import dates
+from fastapi import APIRouter, Path, Query, Request
+from markupsafe import Markup
+from starlette.responses import Response
+
+from jobs import contracts, explaining
+from licensing.fields import Language
+from web import charts
+from web.portal.pages import page
+from web.portal.visitors import Signed
+
+router = APIRouter()
+PAGE = 25
+
+
+@router.get("/contracts")
+def listed(request: Request, me: Signed, after: Annotated[str | None, Query(max_length=64)] = None) -> Response:
+    """The contracts that the account holds or acts for."""
+    found = contracts.listed(me.seen, after=after, limit=PAGE + 1)
+    more = found[PAGE - 1]["key"] if len(found) > PAGE else None
+    return page(request, me.reader, "contracts.html", contracts=found[:PAGE], next=more)
+
+
+@router.get("/contracts/{number}")
+def show(request: Request, number: Annotated[str, Path(max_length=64)], me: Signed) -> Response:
+    """A contract: what is committed, drawn and used of each line, period by period."""
+    found = contracts.card(me.seen, number)
+    for line in found["lines"]:
+        line["chart"] = _chart(line["statements"], me.language)
+    return page(request, me.reader, "contract.html", contract=found)
+
+
+def _chart(statements: Sequence[dict[str, Any]], language: Language) -> Markup:
+    """What was used in each period, adjustments in place of what they adjust."""
+    latest = {one["starts"]: one for one in statements}
+    periods = [
+        charts.Period(dates.format_date(starts, "MMM yy", locale=language), one["committed"], one["used"])
+        for starts, one in sorted(latest.items())
+    ]
+    return charts.committed_and_used(periods, language)
+
+
+@router.get("/statements/{statement}")
+def explain(request: Request, statement: Annotated[int, Path(ge=1, le=2**63 - 1)], me: Signed) -> Response:
+    """A statement, and the rows that its figures came from."""
+    return page(request, me.reader, "statement.html", statement=explaining.explain(me.seen, statement))

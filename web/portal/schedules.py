@@ -1,0 +1,90 @@
+"""Schedules, for the vendor's operators: when what runs, next times, history; edited, paused, run out of turn."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from jobs.refusals import Refused
+from jobs.scheduled.registry import JOBS
+from models.schedules import Missed
+from scheduler import schedules
+from web.portal.pages import page
+from web.portal.visitors import Operator, Sent, Visitor, nothing_here, text_of
+
+router = APIRouter(prefix="/schedules")
+RUNS = 25
+_ARGUMENT = "argument:"  # what the fields of a job's arguments are called, before the argument's name
+
+
+@router.get("")
+def listed(request: Request, me: Operator) -> Response:
+    """Every schedule with its next times, and what ran lately."""
+    return _listed(request, me, None)
+
+
+def _listed(request: Request, me: Visitor, refused: str | None) -> Response:
+    return page(
+        request,
+        me.reader,
+        "schedules.html",
+        422 if refused else 200,
+        schedules=schedules.every(me.app, me.language),
+        history=schedules.history(me.app, None, RUNS, me.language),
+        jobs=JOBS,
+        refused=refused,
+    )
+
+
+def _missed(text: str) -> Missed:
+    return "catch_up" if text == "catch_up" else "skip"
+
+
+@router.post("")
+def add(request: Request, me: Operator, sent: Sent) -> Response:
+    """Add a schedule."""
+    me.require("manage")
+    given = {name.removeprefix(_ARGUMENT): text_of(sent, name) for name in sent if name.startswith(_ARGUMENT)}
+    try:
+        schedules.add(
+            me.app,
+            text_of(sent, "name", 60),
+            job=text_of(sent, "job", 60),
+            expression=text_of(sent, "expression", 100),
+            time_zone=text_of(sent, "time_zone", 60),
+            missed=_missed(text_of(sent, "missed")),
+            given={name: value for name, value in given.items() if value},
+            actor=me.actor,
+        )
+    except Refused as refused:
+        return _listed(request, me, refused.sentence(me.language))
+    return RedirectResponse("/schedules", 303)
+
+
+@router.post("/{name}/{action}")
+def change(request: Request, name: str, action: str, me: Operator, sent: Sent) -> Response:
+    """Run a schedule now, pause it, let it go on, set its times or remove it."""
+    me.require("manage")
+    try:
+        if action == "run":
+            schedules.ask(me.app, name, actor=me.actor)
+        elif action == "pause":
+            schedules.pause(me.app, name, actor=me.actor)
+        elif action == "resume":
+            schedules.resume(me.app, name, actor=me.actor)
+        elif action == "remove":
+            schedules.remove(me.app, name, actor=me.actor)
+        elif action == "times":
+            schedules.set_times(
+                me.app,
+                name,
+                expression=text_of(sent, "expression", 100),
+                time_zone=text_of(sent, "time_zone", 60),
+                missed=_missed(text_of(sent, "missed")),
+                actor=me.actor,
+            )
+        else:
+            raise nothing_here()
+    except Refused as refused:
+        return _listed(request, me, refused.sentence(me.language))
+    return RedirectResponse("/schedules", 303)
