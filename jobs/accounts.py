@@ -17,7 +17,7 @@ from models.database import transaction
 from models.users import set_state
 
 MOST_KEYS = 2_147_483_647
-_WORDS = 5  # syllables of a first password: 80 random bits
+_GROUPS = 5  # of four symbols in a first password: 99 random bits
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -53,7 +53,7 @@ def set_approval(app: App, number: str, above: str, revoking: bool, *, actor: st
 
 def first_password() -> str:
     """A password to begin with, which its owner then changes."""
-    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(_WORDS))
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(_GROUPS))
 
 
 def add_user(app: App, number: str, email: str, name: str, permission: str, *, actor: str, locale: Language) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from web.portal.visitors import SignInFirst, reader_of, sign_in_address
 from web.problems import NotAnswered, status_of
 
 Handler = Callable[[Request, Any], Response | Awaitable[Response]]
+_COMMAND = re.compile(r" (See|Vedere): keymill .*$")  # what a terminal is told besides
 _FOR_PROGRAMS = ("/api/", "/.well-known/", "/health", "/metrics", "/static/")
 _TOLD = (Refused, NotAnswered, StoreUnavailable, RequestValidationError, HTTPException, Exception)
 
@@ -68,7 +70,8 @@ def _told(error: Exception, language: str, status: int) -> tuple[int, str | None
     """The status and the sentence of a problem; None where there is nothing more to say than the status says."""
     refused = error.refused if isinstance(error, NotAnswered) else error
     if isinstance(refused, Refused):
-        return status_of(refused.code), refused.it if language == "it" else refused.en
+        sentence = refused.it if language == "it" else refused.en
+        return status_of(refused.code), _COMMAND.sub("", sentence)
     if isinstance(error, RequestValidationError):
         return 404, None
     if is_outage(error):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -92,7 +91,6 @@ def _environment() -> Environment:
         "bytes": _in_language(_bytes),
         "moment": _moment,
         "day": _in_language(_day),
-        "pretty_json": _pretty_json,
     }
     return environment
 
@@ -160,7 +158,3 @@ def _moment(context: Context, value: datetime | str | None) -> Markup | str:
     shown = dates.format_datetime(local, "d MMM y, HH:mm", locale=reader.language)
     exact = local.isoformat(timespec="seconds")
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, shown)
-
-
-def _pretty_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1, default=str)
