@@ -1,7 +1,7 @@
 """Looking into a drop: what settled is claimed by rename, brought here, made a batch, and put into archive or error.
 
-    FOLDER/NAME -> FOLDER/processing/TIME-SIZE-NAME -> FOLDER/archive/BATCH-NAME
-                                                    -> FOLDER/error/NAME and NAME.reason.txt
+    FOLDER/NAME -> FOLDER/processing/DROP-TIME-SIZE-NAME -> FOLDER/archive/BATCH-NAME
+                                                         -> FOLDER/error/NAME and NAME.reason.txt
 
 Whatever dies between two steps, the next poll finds the file in ``processing`` and goes on; its name there says what it
 was, so it is the same batch however often it is taken up.
@@ -33,7 +33,7 @@ from storage.drops import DropProblem, Found, Grown, Remote, Target, connected
 log = structlog.get_logger("keymill.drops")
 PROCESSING, ARCHIVE, ERROR = ROOMS = ("processing", "archive", "error")
 REASON = ".reason.txt"
-_CLAIMED = re.compile(r"(\d+)-(\d+)-(.+)", re.DOTALL)
+_CLAIMED = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)-(.+)", re.DOTALL)
 _CHANGED = Fault(
     "changed_while_taken",
     "The file was still being written when it was taken, and another one of its name has come since. Send it again.",
@@ -111,7 +111,7 @@ class _Look:
             self._finish(folder, name, file)
         for folder, found in self._settled():
             file = _identity(folder, found)
-            if self.remote.claim(file.path, _claimed(folder, found.name, file)):
+            if self.remote.claim(file.path, self._claimed(folder, found.name, file)):
                 self._finish(folder, found.name, file)
 
     def _left_over(self) -> list[tuple[str, str, FileIdentity]]:
@@ -121,9 +121,10 @@ class _Look:
             for room in ROOMS:
                 self.remote.make_folder(f"{folder}/{room}")
             for found in self.remote.files(f"{folder}/{PROCESSING}"):
-                if claimed := _CLAIMED.fullmatch(found.name):
-                    file = FileIdentity(f"{folder}/{claimed[3]}", int(claimed[1]), int(claimed[2]))
-                    left.append((folder, claimed[3], file))
+                claimed = _CLAIMED.fullmatch(found.name)
+                if claimed and claimed[1] == self.drop.token:
+                    file = FileIdentity(f"{folder}/{claimed[4]}", int(claimed[2]), int(claimed[3]))
+                    left.append((folder, claimed[4], file))
         kept = {self._local(file) for _, _, file in left}
         for path in self._folder().iterdir():
             if path not in kept:
@@ -153,7 +154,7 @@ class _Look:
 
     def _finish(self, folder: str, name: str, file: FileIdentity) -> None:
         """Bring a claimed file to its end, wherever an earlier look stopped."""
-        claimed, local = _claimed(folder, name, file), self._local(file)
+        claimed, local = self._claimed(folder, name, file), self._local(file)
         with self.app.engine.connect() as connection:
             batch_id = drops.batch_of(connection, self.drop.id, file)
         try:
@@ -193,7 +194,7 @@ class _Look:
         with transaction(self.app.engine) as connection:
             drops.settle(connection, self.drop.id, file, "refused", reason=asdict(fault))
         self.remote.write(f"{folder}/{ERROR}/{name}{REASON}", f"{name}\n{told}\n")
-        self.remote.replace(_claimed(folder, name, file), f"{folder}/{ERROR}/{name}")
+        self.remote.replace(self._claimed(folder, name, file), f"{folder}/{ERROR}/{name}")
         self.polled.refused[file.path] = told
         log.warning("file refused", drop=self.drop.name, file=file.path, code=fault.code)
 
@@ -203,6 +204,9 @@ class _Look:
             self.polled.waiting.append(file.path)
         else:
             self._refuse(folder, name, file, _CHANGED)
+
+    def _claimed(self, folder: str, name: str, file: FileIdentity) -> str:
+        return f"{folder}/{PROCESSING}/{self.drop.token}-{file.mtime}-{file.size}-{name}"
 
     def _folder(self) -> Path:
         folder = self.app.settings.home / "drops" / str(self.drop.id)
@@ -215,7 +219,3 @@ class _Look:
 
 def _identity(folder: str, found: Found) -> FileIdentity:
     return FileIdentity(f"{folder}/{found.name}", found.mtime, found.size)
-
-
-def _claimed(folder: str, name: str, file: FileIdentity) -> str:
-    return f"{folder}/{PROCESSING}/{file.mtime}-{file.size}-{name}"

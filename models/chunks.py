@@ -111,11 +111,14 @@ def park(connection: Connection, chunk_id: int, result: dict[str, Any]) -> None:
 
 
 def drop_waiting(connection: Connection, batch_id: int) -> None:
-    """Take back the chunks of a batch that nobody has begun."""
+    """Take back the chunks of a batch that nobody has begun.
+
+    One that a worker is claiming now is at work: waiting for it would be a deadlock, as the claim waits for the batch.
+    """
     run(
         connection,
-        "UPDATE chunks SET state = 'dropped' WHERE batch_id = %(batch)s AND state = 'waiting'"
-        " AND stage IN ('read', 'preview', 'run', 'contested')",
+        "UPDATE chunks SET state = 'dropped' WHERE id IN (SELECT id FROM chunks WHERE batch_id = %(batch)s"
+        " AND state = 'waiting' AND stage IN ('read', 'preview', 'run', 'contested') FOR UPDATE SKIP LOCKED)",
         {"batch": batch_id},
     )
 

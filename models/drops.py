@@ -45,6 +45,8 @@ drops = Table(
     Column("settle_seconds", Integer, nullable=False),
     Column("marker", Text, nullable=False),
     Column("state", Text, nullable=False, server_default="active"),
+    # Part of the name of what it claimed, so that no other drop of the folder, here or elsewhere, goes on with it.
+    Column("token", Text, nullable=False, server_default=text("left(md5(gen_random_uuid()::text), 8)")),
     Column("polled_at", DateTime(timezone=True)),
     Column("error", JSONB),
     CheckConstraint("state IN ('active', 'paused')", name="state"),
@@ -84,6 +86,7 @@ class Drop:
     settle_seconds: int
     marker: str
     id: int = 0
+    token: str = ""
     state: str = "active"
     polled_at: datetime | None = None
     error: dict[str, str] | None = None

@@ -14,6 +14,8 @@ from cli.demo_files import List, Stock, as_xlsx, conversion_list
 from cli.output import Refused
 from tests.cli.test_batches import COMMAND, environment
 
+USAGE = ["steel-usage.csv", "robots-usage.csv"]
+
 
 def test_the_demo_issues_and_verifies_what_it_should(open_folder: Path) -> None:
     """Both files get exactly the answers that they were made for, every issued key is valid, the files are there."""
@@ -23,16 +25,25 @@ def test_the_demo_issues_and_verifies_what_it_should(open_folder: Path) -> None:
     assert told.returncode == 0, told.stderr
     document = json.loads(told.stdout)
     files = document["files"]
-    assert list(files) == ["vouchers.xlsx", "voucher-italia.csv", "serials.csv", "upgrades.csv", "hosts.csv"]
+    certificates, contracts = ["serials.csv", "upgrades.csv", "hosts.csv"], ["draw-downs.csv", *USAGE]
+    assert list(files) == ["vouchers.xlsx", "voucher-italia.csv", *certificates, *contracts]
     for name in ("vouchers.xlsx", "voucher-italia.csv"):
         assert files[name]["issued"] == 30
         assert files[name]["mistyped_code"] == files[name]["voucher_expired"] == files[name]["already_issued"] == 5
     assert files["serials.csv"]["issued"] == 20
-    moved, upgraded = (sum(files[name][code] for code in ("issued", "issued_in_part")) for name in list(files)[:2:-1])
+    upgraded, moved = (sum(files[name][code] for code in ("issued", "issued_in_part")) for name in certificates[1:])
     assert (moved, upgraded) == (6, 6)
-    assert document["verified"] == {"valid": 80, "rehosted": moved, "superseded": upgraded}
+    assert files["draw-downs.csv"] == {"issued": 30, "pool_exhausted": 5}
+    assert [files[name] for name in USAGE] == [{"reported": 718}, {"reported": 53}]
+    assert document["verified"] == {"valid": 110, "rehosted": moved, "superseded": upgraded}
+    lines = [(line["contract"], line["product"], line["committed"]) for line in document["statements"]]
+    assert lines == [
+        ("FC-2026-002", "MILL-PRO", 30), ("FC-2026-001", "MILL-PRO", 120), ("FC-2026-001", "MILL-SIM", 40)
+    ]  # fmt: skip
+    assert document["statements"][1]["owed"] != "0 EUR" and document["statements"][2]["missing_days"] == 12
     results = open_folder / "demo" / "results"
-    assert len(list(results.rglob("*-result.*"))) == 5
+    assert len(list(results.rglob("*-result.*"))) == 9
+    assert {path.suffix for path in results.rglob("night-*")} == {".csv", ".json", ".xlsx", ".zip"}
     assert (results / "revocations.jwt").exists()
     again = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=60)
     assert again.returncode == 1

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from jobs import control, guessing, intake, status, uploads
@@ -20,7 +20,15 @@ from web.problems import NotAnswered
 router = APIRouter(prefix="/batches", tags=["batches"])
 
 BatchNumber = Annotated[int, Path(ge=1, le=2**63 - 1, description="Number of the batch.")]
-KindName = Annotated[str, Query(json_schema_extra={"enum": list(KINDS)})]
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"one of: {', '.join(KINDS)}")
+    return kind
+
+
+KindName = Annotated[str, AfterValidator(_known), Query(json_schema_extra={"enum": list(KINDS)})]
 State = Literal["received", "reading", "previewed", "running", "exporting", "done", "failed", "cancelled"]
 _KEY = re.compile(r'"?([\x21\x23-\x5b\x5d-\x7e]{1,200})"?')
 

@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("settle_seconds", sa.Integer(), nullable=False),
         sa.Column("marker", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), server_default="active", nullable=False),
+        sa.Column("token", sa.Text(), server_default=sa.text("left(md5(gen_random_uuid()::text), 8)"), nullable=False),
         sa.Column("polled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.CheckConstraint("state IN ('active', 'paused')", name=op.f("ck_drops_state")),
