@@ -19,6 +19,7 @@ from web.api import (
     metrics,
     results,
     rows,
+    schedules,
     statements,
     tokens,
     uploads,
@@ -45,7 +46,7 @@ def create(app: App) -> FastAPI:
         connect(app.settings.redis_url)
     problems.install(server)
     server.add_middleware(Envelope)
-    for module in (batches, rows, events, results, kinds, licenses, statements, uploads, tokens):
+    for module in (batches, rows, events, results, kinds, licenses, statements, schedules, uploads, tokens):
         server.include_router(
             module.router, prefix=API, responses=problems.RESPONSES, dependencies=[Depends(queries.only_known)]
         )

@@ -137,6 +137,16 @@ def who_may(needed: Permission) -> Callable[..., Caller]:
     return permitted
 
 
+def operator(found: Annotated[Caller, Depends(who_may("read"))]) -> Caller:
+    """The bearer of a token of the vendor."""
+    if not found.is_vendor:
+        raise NotAnswered(
+            "not_permitted", "This is for tokens of the vendor.", "Questo è riservato ai token del fornitore."
+        )
+    return found
+
+
 Reader = Annotated[Caller, Depends(who_may("read"))]
 Sender = Annotated[Caller, Depends(who_may("submit"))]
 Keeper = Annotated[Caller, Depends(who_may("manage"))]
+Operator = Annotated[Caller, Depends(operator)]

@@ -49,6 +49,16 @@ TRIES = {
     "POST /api/v1/licenses/verify": Try("everybody", json={"license": "x"}),
     "GET /api/v1/statements": Try("empty"),
     "GET /api/v1/statements/{statement}": Try("hidden"),
+    "GET /api/v1/schedules": Try("forbidden"),
+    "POST /api/v1/schedules": Try(
+        "forbidden", json={"schedule": "mine", "job": "retention", "expression": "0 2 * * *"}
+    ),
+    "GET /api/v1/schedules/{schedule}": Try("forbidden"),
+    "GET /api/v1/schedules/{schedule}/runs": Try("forbidden"),
+    "POST /api/v1/schedules/{schedule}/runs": Try("forbidden"),
+    "POST /api/v1/schedules/{schedule}/pause": Try("forbidden"),
+    "POST /api/v1/schedules/{schedule}/resume": Try("forbidden"),
+    "DELETE /api/v1/schedules/{schedule}": Try("forbidden"),
     "POST /api/v1/uploads": Try("everybody", json={"filename": "a.csv", "size": 1, "sha256": "0" * 64}),
     "GET /api/v1/uploads/{upload}": Try("hidden"),
     "PATCH /api/v1/uploads/{upload}": Try("hidden", headers={"Upload-Offset": "0"}, content=b"123", own="no"),
@@ -91,7 +101,7 @@ def ask(client: httpx.Client, route: str, world: World) -> httpx.Response:
     tried = TRIES[route]
     places = {
         "batch": world.batch, "number": world.licenses[0], "statement": world.statement, "upload": world.upload,
-        "token": world.token, "kind": "register-serials", "filename": "keys.csv",
+        "token": world.token, "schedule": "nightly", "kind": "register-serials", "filename": "keys.csv",
     }  # fmt: skip
     url = (path + tried.query).format(**places)
     return client.request(method, url, headers=tried.headers, content=tried.content, json=tried.json)
