@@ -117,9 +117,10 @@ def up(
 
 def _invite(app: App, output: Output) -> dict[str, Any]:
     """Say where to sign in, and on a new embedded installation as whom."""
+    from config import settings
     from jobs.seeding import seed
 
-    seeded = seed(app) if app.settings.is_embedded else None
+    seeded = seed(app) if settings.load().is_embedded else None
     output.say(f"Sign in at {app.settings.public_url}", f"Accedere da {app.settings.public_url}")
     if seeded is None:
         return {}

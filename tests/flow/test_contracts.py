@@ -166,7 +166,7 @@ class Desk:
 @given(POOLS, BATCHES, st.integers(1, 13))
 # Not shrunk: each example is several batches, and the first that fails tells enough.
 @settings(
-    max_examples=6,
+    max_examples=3,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),

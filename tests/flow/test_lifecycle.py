@@ -212,7 +212,7 @@ class Shop:
 )
 # Not shrunk: each example is several batches, and the first that fails tells enough.
 @settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),

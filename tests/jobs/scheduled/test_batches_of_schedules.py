@@ -112,6 +112,7 @@ def test_a_due_time_makes_one_batch_however_often_it_is_tried(app: App, contract
     assert first is not None
     threading.Event().wait(0.1)
     running.release_lost(app)
+    quick(app, lease_seconds=25.0)
     second = running.claim(app, "two")
     assert second is not None
     running.work_off(app, second, threading.Event())

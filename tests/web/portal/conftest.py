@@ -101,7 +101,7 @@ def working(app: App) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(skip_at_home: Callable[[str], NoReturn]) -> Iterator[Browser]:
     """The system's Chromium."""
     if not Path(CHROMIUM).exists():
