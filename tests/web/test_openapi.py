@@ -120,7 +120,7 @@ def test_a_whole_batch_by_the_document_alone(
     mine.http.close()
 
 
-EXAMPLES = 8
+EXAMPLES = 8  # of each operation, valid and not
 # A body can be as the schema says and no spreadsheet; that tokens are needed is tried route by route elsewhere.
 LEFT_OUT: list[Any] = [positive_data_acceptance, ignored_auth]
 

@@ -106,7 +106,7 @@ def test_a_due_time_makes_one_batch_however_often_it_is_tried(app: App, contract
     quick(app, lease_seconds=0.05, heartbeat_seconds=60.0)
     add(app, "reconcile-contracts")
     with transaction(app.engine) as connection:
-        run(connection, "UPDATE schedules SET next_at = date_trunc('hour', now()) - interval '1 hour'", {})
+        run(connection, "UPDATE schedules SET next_at = date_trunc('second', now())", {})
     planning.plan_due(app)
     first = running.claim(app, "one")
     assert first is not None
