@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
 import time
 from typing import NamedTuple
 from urllib.parse import quote
 
 from config.wiring import App
+from jobs import sealing
 from jobs.refusals import Refused
+
+_PURPOSE = "links to files"
 
 
 class Linked(NamedTuple):
@@ -27,37 +26,16 @@ def link(app: App, name: str, filename: str) -> tuple[str, float]:
     url = app.store.link(name, app.settings.link_seconds, filename)
     if url is not None and not url.startswith("file:"):
         return url, until
-    content = json.dumps([name, filename, until]).encode()
-    token = _text(_seal(app, content) + content)
+    token = sealing.sealed(app, _PURPOSE, [name, filename], until)
     return f"{app.settings.public_url.rstrip('/')}/files/{token}/{quote(filename, safe='')}", until
 
 
 def opened(app: App, token: str) -> Linked:
     """What a link of ours stands for. Raises :class:`Refused` for one that is not ours or has expired."""
-    try:
-        found = base64.b64decode(token.encode() + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
-    except ValueError:
-        found = b""
-    seal, content = found[:_SEAL], found[_SEAL:]
-    if not hmac.compare_digest(seal, _seal(app, content)):
+    kept = sealing.opened(app, _PURPOSE, token)
+    if kept is None:
         raise _bad()
-    name, filename, until = json.loads(content)
-    if time.time() > until:
-        raise _bad()
-    return Linked(name, filename)
-
-
-_SEAL = hashlib.sha256().digest_size
-
-
-def _seal(app: App, content: bytes) -> bytes:
-    """A key of its own for links, made of the key-encryption key: every process of an installation has it."""
-    key = hmac.digest(app.kek, b"keymill links to files", hashlib.sha256)
-    return hmac.digest(key, content, hashlib.sha256)
-
-
-def _text(found: bytes) -> str:
-    return base64.urlsafe_b64encode(found).decode().rstrip("=")
+    return Linked(*kept)
 
 
 def _bad() -> Refused:

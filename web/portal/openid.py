@@ -5,7 +5,6 @@ The provider answers for who somebody is, by an e-mail address that it verified;
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
@@ -24,12 +23,14 @@ from joserfc.jwk import KeySet
 
 from config.settings import Settings
 from config.wiring import App
+from jobs import sealing
 from jobs.refusals import Refused
 
 log = structlog.get_logger("keymill.web")
 AWAY_SECONDS = 600  # that somebody may stay at the provider
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]  # signatures of the provider's own keys only
 _PATIENCE_SECONDS = 10
+_PURPOSE = "sign-in with OpenID Connect"
 _MOST_BYTES = 1_000_000
 _SKEW_SECONDS = 60  # that the provider's clock may be off
 
@@ -56,20 +57,21 @@ def leave(app: App, back: str) -> Away:
         "scope": "openid email",
         "state": state,
         "nonce": nonce,
-        "code_challenge": _encoded(hashlib.sha256(verifier.encode()).digest()),
+        "code_challenge": sealing.text_of(hashlib.sha256(verifier.encode()).digest()),
         "code_challenge_method": "S256",
     }
     endpoint = _configuration(app)["authorization_endpoint"]
     url = f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
-    return Away(url, _sealed(app, [state, nonce, verifier, back, int(time.time()) + AWAY_SECONDS]))
+    kept = [state, nonce, verifier, back]
+    return Away(url, sealing.sealed(app, _PURPOSE, kept, int(time.time()) + AWAY_SECONDS))
 
 
 def come_back(app: App, sealed: str, *, code: str, state: str) -> tuple[str, str]:
     """The e-mail address of who comes back, and where they wanted to go. Raises :class:`Refused`."""
-    kept = _opened(app, sealed)
+    kept = sealing.opened(app, _PURPOSE, sealed)
     if kept is None or not code or not hmac.compare_digest(kept[0].encode(), state.encode()):
         raise _not_signed_in("the answer does not belong to a request of this browser")
-    _state, nonce, verifier, back, _until = kept
+    _state, nonce, verifier, back = kept
     configuration = _configuration(app)
     secret = app.settings.openid_client_secret
     answer = _fetch(
@@ -140,36 +142,6 @@ def _fetch(url: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:
 
 def _redirect_uri(app: App) -> str:
     return f"{app.settings.public_url.rstrip('/')}/sign-in/openid/back"
-
-
-def _sealed(app: App, kept: list[Any]) -> str:
-    content = json.dumps(kept).encode()
-    return _encoded(_seal(app, content) + content)
-
-
-def _opened(app: App, sealed: str) -> list[Any] | None:
-    """What a browser kept, unless it was changed or is too old."""
-    try:
-        found = base64.urlsafe_b64decode(sealed.encode() + b"=" * (-len(sealed) % 4))
-    except ValueError:
-        return None
-    seal, content = found[:_SEAL], found[_SEAL:]
-    if not hmac.compare_digest(seal, _seal(app, content)):
-        return None
-    kept: list[Any] = json.loads(content)
-    return kept if time.time() <= kept[-1] else None
-
-
-_SEAL = hashlib.sha256().digest_size
-
-
-def _seal(app: App, content: bytes) -> bytes:
-    key = hmac.digest(app.kek, b"keymill sign-in with OpenID Connect", hashlib.sha256)
-    return hmac.digest(key, content, hashlib.sha256)
-
-
-def _encoded(found: bytes) -> str:
-    return base64.urlsafe_b64encode(found).decode().rstrip("=")
 
 
 def _not_signed_in(why: str) -> Refused:

@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from config.wiring import App
-from jobs import users
+from jobs import sealing, users
 from licensing.fields import LANGUAGES, Language
 from models import accounts
 from models.database import transaction
@@ -165,7 +165,7 @@ def set_cookie(app: App, response: Response, name: str, value: str, seconds: int
 
 def _csrf(app: App, token: str) -> str:
     """A token of the session's own for its forms: made of the key-encryption key, so that nobody else can make it."""
-    key = hmac.digest(app.kek, b"keymill forms of the portal", hashlib.sha256)
+    key = sealing.key(app, "forms of the portal")
     return hmac.new(key, token.encode(), hashlib.sha256).hexdigest()
 
 
