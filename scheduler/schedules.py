@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -19,6 +19,7 @@ from config.wiring import App
 from jobs.job import Job
 from jobs.refusals import Refused
 from jobs.scheduled.registry import JOBS
+from jobs.time_zones import is_time_zone
 from licensing.fields import Language
 from models import audit, schedule_runs, schedules
 from models.database import transaction
@@ -139,14 +140,12 @@ def _arguments(job: Job, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _check_zone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as problem:
+    if not is_time_zone(name):
         raise Refused(
             "unknown_time_zone",
             f"There is no time zone {name!r}. Write it like Europe/Rome or UTC.",
             f"Non esiste il fuso orario {name!r}. Scriverlo come Europe/Rome o UTC.",
-        ) from problem
+        )
 
 
 def every(app: App, language: Language) -> list[dict[str, Any]]:

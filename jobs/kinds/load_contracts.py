@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection
 
 from jobs.kind import Asked, Issued, Kind, Values, Work
+from jobs.time_zones import is_time_zone
 from licensing import codes, contracting
 from licensing.contracting import Commit, Known, Wanted
 from licensing.decisions import Decision
@@ -65,7 +65,7 @@ class Loads:
             return Decision("unknown_account", wanted["customer_number"], field="customer_number")
         if product is None:
             return Decision("unknown_product", wanted["product"], field="product")
-        if wanted["time_zone"] and not _is_time_zone(wanted["time_zone"]):
+        if wanted["time_zone"] and not is_time_zone(wanted["time_zone"]):
             return Decision("unknown_time_zone", wanted["time_zone"], field="time_zone")
         key = codes.match_key(wanted["contract"])
         contract = self.contracts.get(key)
@@ -111,14 +111,6 @@ class Loads:
         if self.new_commitments:
             contracts.commit(connection, self.new_commitments, self.work.batch.id)
         return {}
-
-
-def _is_time_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 KIND = Kind(
