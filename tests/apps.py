@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from config.settings import Settings
 from config.wiring import App
-from jobs import intake, status, sweep, working
+from jobs import control, intake, status, sweep, working
 from models import accounts, products
 from models.database import fetch, transaction
 from storage.objects import open_store
@@ -87,6 +87,15 @@ def work_off(app: App, batch_id: int, workers: int) -> None:
         ended.set()
         for thread in threads:
             thread.join()
+
+
+def run_as_previewed(app: App, batch_id: int, workers: int) -> None:
+    """Preview a batch and let it run: row for row the run says what the preview said."""
+    work_off(app, batch_id, workers)
+    previewed = previewed_codes(app, batch_id)
+    control.confirm(app, batch_id, actor="test")
+    work_off(app, batch_id, workers)
+    assert outcome_codes(app, batch_id) == previewed
 
 
 def account(app: App, number: str, kind: str = "oem", **columns: str) -> None:

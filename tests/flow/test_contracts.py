@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from config.wiring import App
-from jobs import control, reverting
+from jobs import reverting
 from models.database import fetch
-from tests.apps import account, answers, outcome_codes, previewed_codes, work_off
+from tests.apps import account, answers, outcome_codes, run_as_previewed
 from tests.flow import pools
 from tests.flow.pools import Answer, License, Pool
 
@@ -73,11 +73,7 @@ class Desk:
     def send(self, text: str, kind: str, sender: str) -> int:
         """Send a file, look at its preview, and let it run: row for row the run says what the preview said."""
         batch_id = self.submit(text, kind, sender, confirm="ask", work=False)
-        work_off(self.app, batch_id, self.workers)
-        previewed = previewed_codes(self.app, batch_id)
-        control.confirm(self.app, batch_id, actor="test")
-        work_off(self.app, batch_id, self.workers)
-        assert outcome_codes(self.app, batch_id) == previewed
+        run_as_previewed(self.app, batch_id, self.workers)
         return batch_id
 
     def play(self, kind: str, rows: list[Any]) -> None:

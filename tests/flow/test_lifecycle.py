@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from config.wiring import App
-from jobs import control, reverting
+from jobs import reverting
 from models import serials
 from models.database import fetch
-from tests.apps import account, answers, outcome_codes, previewed_codes, work_off
+from tests.apps import account, answers, run_as_previewed
 from tests.flow.ledger import Answer, Certificate, Ledger, License, Notification
 
 Submit = Callable[..., int]
@@ -82,11 +82,7 @@ class Shop:
     def send(self, text: str, kind: str, sender: str = "DIST") -> int:
         """Send a file, look at its preview, and let it run: row for row the run says what the preview said."""
         batch_id = self.submit(text, kind, sender, confirm="ask", work=False)
-        work_off(self.app, batch_id, self.workers)
-        previewed = previewed_codes(self.app, batch_id)
-        control.confirm(self.app, batch_id, actor="test")
-        work_off(self.app, batch_id, self.workers)
-        assert outcome_codes(self.app, batch_id) == previewed
+        run_as_previewed(self.app, batch_id, self.workers)
         return batch_id
 
     def play(self, kind: str, rows: list[Any]) -> None:
