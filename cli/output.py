@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Lang = Annotated[Language | None, typer.Option("--lang", help="Language of sentences; default: KEYMILL_LANGUAGE.")]
-ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # told to stop, and the terminal was closed
+# Told to stop, Ctrl-C, and the terminal was closed. Ctrl-C is not left to KeyboardInterrupt: one that is raised within
+# exec(), as when a dataclass is made, lets Python end by the signal though it was caught (`python -m`, 3.11).
+ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+INTERRUPTED = 128 + signal.SIGINT
 
 
 class Refused(Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -170,7 +169,7 @@ def _end_with(parent: int, ended: threading.Event) -> None:
 def told_to_stop() -> Iterator[threading.Event]:
     """An event that SIGTERM, SIGINT and a closed terminal set, so that what was begun is ended in order."""
     ended = threading.Event()
-    with on_signals((signal.SIGINT, *ENDINGS), lambda *_: ended.set()):
+    with on_signals(ENDINGS, lambda *_: ended.set()):
         yield ended
 
 

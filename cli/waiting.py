@@ -6,16 +6,13 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from cli import progress, serving
-from cli.output import Output
+from cli.output import INTERRUPTED, Output
 
 if TYPE_CHECKING:
     from config.wiring import App
 
 BEATS = 3  # a worker that missed so many heartbeats does not count
-INTERRUPTED = 130
 
 
 def wait_for(app: App, batch_id: int, output: Output, *, stop_at_preview: bool = False) -> dict[str, Any]:
@@ -23,12 +20,14 @@ def wait_for(app: App, batch_id: int, output: Output, *, stop_at_preview: bool =
     try:
         with Workforce(app, output) as workforce:
             return progress.follow(app, batch_id, output, stop_at_preview=stop_at_preview, meanwhile=workforce.look)
-    except KeyboardInterrupt:
-        output.say(
-            f"Batch {batch_id} is recorded and goes on when a worker runs. See: keymill show {batch_id}",
-            f"Il lotto {batch_id} è registrato e prosegue quando un worker è attivo. Vedere: keymill show {batch_id}",
-        )
-        raise typer.Exit(INTERRUPTED) from None
+    except SystemExit as ending:
+        if ending.code == INTERRUPTED:
+            see = f"keymill show {batch_id}"
+            output.say(
+                f"Batch {batch_id} is recorded and goes on when a worker runs. See: {see}",
+                f"Il lotto {batch_id} è registrato e prosegue quando un worker è attivo. Vedere: {see}",
+            )
+        raise
 
 
 class Workforce:
