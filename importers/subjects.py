@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from importers.contracts import RawRow, Wanted
 from licensing import parsing
@@ -20,11 +20,8 @@ def subject_reader(at: Mapping[str, int], wanted: Wanted) -> SubjectOf:
     keys = {
         name: _code_key if types[name] == "code" else _text_key for part in wanted.subject for name in part.split("|")
     }
-    if len(keys) == 1 and len(wanted.subject) == 1:
-        ((name, key),) = keys.items()
-        only = at.get(name)
-        if only is not None and key is _code_key:
-            return _code_reader(domain, only)
+    if len(wanted.subject) == 1 and set(keys.values()) == {_code_key} and not keys.keys() & wanted.given.keys():
+        return _code_reader(domain, [at[name] for name in keys if name in at])
     given = {name: key(wanted.given.get(name)) for name, key in keys.items()}
 
     def part_of(row: RawRow, name: str) -> str | None:
@@ -45,11 +42,16 @@ def subject_reader(at: Mapping[str, int], wanted: Wanted) -> SubjectOf:
     return of_parts
 
 
-def _code_reader(domain: str, column: int) -> SubjectOf:
+def _code_reader(domain: str, columns: Sequence[int]) -> SubjectOf:
+    """The short way for a code in one of a few columns, in the order in which they are asked."""
+
     def of_code(row: RawRow) -> tuple[str, ...] | None:
-        cell = row[column] if column < len(row) else None
-        key = match_key(cell) if type(cell) is str else _code_key(cell)
-        return (domain, key) if key else None
+        for column in columns:
+            cell = row[column] if column < len(row) else None
+            key = match_key(cell) if type(cell) is str else _code_key(cell)
+            if key:
+                return domain, key
+        return None
 
     return of_code
 

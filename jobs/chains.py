@@ -23,10 +23,18 @@ class Chains:
     that one.
     """
 
-    def __init__(self, connection: Connection, work: Work, keys: Sequence[str], before: Chains | None = None) -> None:
-        """``keys``: the license number of each row, as ``match_key`` writes it."""
+    def __init__(
+        self,
+        connection: Connection,
+        work: Work,
+        keys: Sequence[str],
+        before: Chains | None = None,
+        *,
+        are_locked: bool = False,
+    ) -> None:
+        """``keys``: the license number of each row, as ``match_key`` writes it; ``are_locked``: their chains are."""
         self.work = work
-        found = self._held(connection, list(set(keys)), lock=not work.is_preview)
+        found = self._held(connection, list(set(keys)), lock=not (work.is_preview or are_locked))
         self.named = {key: license.number for key, license in found.items()}
         self.licenses = {license.number: license for license in found.values()}
         self.children: dict[str, list[Child]] = {}

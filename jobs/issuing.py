@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,6 +15,8 @@ from models.database import NULL, copy_line, copy_text
 from models.licenses import Shown
 from models.maintenance import Maintenance
 from signing.tokens import LicenseClaims
+
+SIGNED_AT_ONCE = 500
 
 
 @dataclass(slots=True)  # frozen would take four times as long to make
@@ -54,11 +56,23 @@ def _line(one: NewLicense, key: str, same: tuple[str, str, str]) -> str:
     )
 
 
+def signed_in_blocks(work: Work, claims: Sequence[LicenseClaims], keys: list[str]) -> Iterator[tuple[slice, list[str]]]:
+    """Keys for licenses, some hundred at a time with their place among them, all put into ``keys``.
+
+    For COPY: PostgreSQL takes in the lines of one block while the next one is signed.
+    """
+    assert work.signer is not None
+    for start in range(0, len(claims), SIGNED_AT_ONCE):
+        block = slice(start, start + SIGNED_AT_ONCE)
+        signed = work.signer.sign_many(claims[block])
+        keys += signed
+        yield block, signed
+
+
 def issue(connection: Connection, work: Work, new: Sequence[NewLicense]) -> Issued:
     """Sign and write licenses; says how they look, by number."""
-    assert work.signer is not None
     issued_at = int(work.at.timestamp())
-    keys = work.signer.sign_many(
+    claims = [
         LicenseClaims(
             one.customer_number,
             one.number,
@@ -71,10 +85,16 @@ def issue(connection: Connection, work: Work, new: Sequence[NewLicense]) -> Issu
             one.maintenance and one.maintenance.ends,
         )
         for one in new
-    )
+    ]
     same = f"\t{work.account.id}\t", f"\t{work.at.isoformat()}\t", f"\t\\N\t{work.batch.id}\t"
-    lines = [_line(one, key, same) for one, key in zip(new, keys, strict=True)]
-    licenses.add_chained(connection, ["".join(lines)])
+    keys: list[str] = []
+    licenses.add_chained(
+        connection,
+        (
+            "".join([_line(one, key, same) for one, key in zip(new[block], signed, strict=True)])
+            for block, signed in signed_in_blocks(work, claims, keys)
+        ),
+    )
     maintained = [copy_line(one.number, *one.maintenance) for one in new if one.maintenance]
     if maintained:
         maintenance.add(connection, ["".join(maintained)])

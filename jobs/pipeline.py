@@ -90,7 +90,7 @@ def _run_slices(app: App, batch: Batch) -> Slices:
     assert batch.row_count is not None
     if batch.is_atomic or KINDS[batch.kind].is_sequential:
         return [(None, 1, batch.row_count)]
-    return [(0, first, last) for first, last in ranges(batch.row_count, KINDS[batch.kind].chunk_rows(app))]
+    return [(0, first, last) for first, last in tapering(batch.row_count, KINDS[batch.kind].chunk_rows(app))]
 
 
 def _preview_slices(app: App, connection: Connection, batch: Batch) -> Slices:
@@ -98,7 +98,7 @@ def _preview_slices(app: App, connection: Connection, batch: Batch) -> Slices:
     kind = KINDS[batch.kind]
     if kind.is_sequential:
         return [(None, 1, batch.row_count or 0)]
-    return [(0, first, last) for first, last in ranges(batch.row_count or 0, kind.chunk_rows(app))] + lanes
+    return [(0, first, last) for first, last in tapering(batch.row_count or 0, kind.chunk_rows(app))] + lanes
 
 
 def _contested(connection: Connection, batch: Batch) -> list[tuple[int, int, int, int]]:
@@ -145,6 +145,11 @@ def _plan(connection: Connection, batch: Batch, stage: Stage, slices: Slices, *,
     return chunks.plan(connection, batch.id, stage, slices)
 
 
-def ranges(count: int, size: int) -> list[tuple[int, int]]:
-    """1..count cut into (first, last) pieces of a size."""
-    return [(first, min(first + size - 1, count)) for first in range(1, count + 1, size)]
+def tapering(count: int, size: int) -> list[tuple[int, int]]:
+    """1..count cut into pieces of a size, ever smaller towards the end: no worker waits long for another."""
+    found, first = [], 1
+    while first <= count:
+        last = min(count, first - 1 + min(size, max((count - first + 1) // 4, size // 8, 1)))
+        found.append((first, last))
+        first = last + 1
+    return found

@@ -40,8 +40,7 @@ licenses = Table(
     Column("issued_at", DateTime(timezone=True), nullable=False),
     Column("valid_until", Date),
     Column("state", Text, nullable=False, server_default="active"),
-    # One license per voucher: the promise that no race and no crash can break.
-    Column("voucher_id", BigInteger, unique=True),
+    Column("voucher_id", BigInteger),
     Column("batch_id", BigInteger, nullable=False),
     Column("ordinal", Integer, nullable=False),
     Column("serial_id", BigInteger),
@@ -59,7 +58,15 @@ licenses = Table(
     # Room on each page for one change of each license: three times as fast (docs/decisions/0006-schema.md).
     postgresql_with={"fillfactor": 50},
 )
-Index("ix_licenses_serial_id", licenses.c.serial_id, postgresql_where=licenses.c.serial_id.isnot(None))
+# One license per voucher: the promise that no race and no crash can break.
+Index("ix_licenses_voucher_id", licenses.c.voucher_id, unique=True, postgresql_where=licenses.c.voucher_id.isnot(None))
+# Where a chain begins; what replaced it is found by its parent. An entry more for each would cost as much as signing a
+# tenth of the key, one for the first of the chain a fifth (docs/decisions/0006-schema.md).
+Index(
+    "ix_licenses_serial_id",
+    licenses.c.serial_id,
+    postgresql_where=licenses.c.serial_id.isnot(None) & licenses.c.cause.is_(None),
+)
 Index(
     "ix_licenses_notification_id",
     licenses.c.notification_id,
@@ -67,7 +74,6 @@ Index(
 )
 Index("ix_licenses_parent_number", licenses.c.parent_number, postgresql_where=licenses.c.parent_number.isnot(None))
 Index("ix_licenses_customer_id", licenses.c.customer_id)
-Index("ix_licenses_root_number", licenses.c.root_number, postgresql_where=licenses.c.root_number.isnot(None))
 # Long random keys do not compress: trying costs time for nothing.
 COLUMNS = (
     "number, key, account_id, customer_id, product_id, version, host_id, reference, issued_at, valid_until,"
@@ -189,15 +195,22 @@ def held(
     return {numbers[row[0]]: Held(*row) for row in rows}
 
 
+_LOCK_CHAINS = (
+    "SELECT count(*) FROM (SELECT FROM licenses l JOIN (SELECT DISTINCT coalesce(l.root_number, l.number) AS root FROM"
+    " {named}) r ON r.root = l.number ORDER BY l.number FOR NO KEY UPDATE OF l) locked"
+)
+
+
 def lock_chains(connection: Connection, numbers: Sequence[str]) -> None:
     """Lock the first license of each chain, which never changes: whoever holds it has all that came of it."""
-    run(
-        connection,
-        "SELECT count(*) FROM (SELECT FROM licenses l JOIN (SELECT DISTINCT coalesce(root_number, number) AS root"
-        " FROM licenses WHERE number = ANY(%(numbers)s)) r ON r.root = l.number ORDER BY l.number"
-        " FOR NO KEY UPDATE OF l) locked",
-        {"numbers": list(numbers)},
-    )
+    query = _LOCK_CHAINS.format(named="licenses l WHERE l.number = ANY(%(numbers)s)")
+    run(connection, query, {"numbers": list(numbers)})
+
+
+def lock_chains_of_notifications(connection: Connection, keys: Sequence[str]) -> None:
+    """The same for the licenses that notifications are for, by key: one follows its license, and stays in its chain."""
+    named = "notifications n JOIN licenses l ON l.number = n.license_number WHERE n.key = ANY(%(keys)s)"
+    run(connection, _LOCK_CHAINS.format(named=named), {"keys": list(keys)})
 
 
 class Child(NamedTuple):
@@ -285,9 +298,11 @@ def of_serial_keys(connection: Connection, keys: Sequence[str]) -> dict[str, lis
     found: dict[str, list[str]] = {}
     for key, number in fetch(
         connection,
-        "SELECT s.key, l.number FROM serials s"
-        " JOIN licenses l ON l.serial_id = s.id AND l.state IN ('active', 'expired')"
-        " WHERE s.key = ANY(%(keys)s) ORDER BY l.number",
+        "WITH RECURSIVE line AS ("
+        " SELECT s.key, l.number, l.state FROM serials s JOIN licenses l ON l.serial_id = s.id AND l.cause IS NULL"
+        " WHERE s.key = ANY(%(keys)s)"
+        " UNION ALL SELECT line.key, l.number, l.state FROM line JOIN licenses l ON l.parent_number = line.number)"
+        " SELECT key, number FROM line WHERE state IN ('active', 'expired') ORDER BY number",
         {"keys": list(keys)},
     ):
         found.setdefault(key, []).append(number)

@@ -69,16 +69,10 @@ _SELECT = (
 )
 
 
-def by_key(connection: Connection, keys: Sequence[str], *, lock: bool) -> dict[str, Notification]:
-    """The notifications with these look-up keys, by key; locked in key order when ``lock``."""
-    query = _SELECT + " WHERE n.key = ANY(%(keys)s) ORDER BY n.key" + (" FOR NO KEY UPDATE OF n" if lock else "")
+def by_key(connection: Connection, keys: Sequence[str]) -> dict[str, Notification]:
+    """The notifications with these look-up keys, by key. They change under the lock of their license's chain."""
+    query = _SELECT + " WHERE n.key = ANY(%(keys)s)"
     return {row[0]: Notification(*row) for row in fetch(connection, query, {"keys": list(keys)})}
-
-
-def licenses_of(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
-    """The number of the license that each notification is for, by the notification's key."""
-    query = "SELECT key, license_number FROM notifications WHERE key = ANY(%(keys)s)"
-    return {row[0]: row[1] for row in fetch(connection, query, {"keys": list(keys)})}
 
 
 def keys_of_licenses(connection: Connection, numbers: Sequence[str]) -> dict[str, list[str]]:
@@ -191,17 +185,22 @@ def of_batch(connection: Connection, batch_id: int) -> tuple[int, Iterator[Sent]
 
 
 def use(connection: Connection, used: Sequence[tuple[int, int]]) -> None:
-    """Take quantities off notifications: (notification id, quantity). Raises where a constraint says too much."""
+    """Take quantities off notifications: (notification id, quantity).
+
+    Raises where a constraint says too much, and ``RuntimeError`` if one was taken back meanwhile.
+    """
     whole: dict[int, int] = {}
     for notification_id, quantity in used:
         whole[notification_id] = whole.get(notification_id, 0) + quantity
-    run(
+    changed = run(
         connection,
         "UPDATE notifications n SET remaining = n.remaining - w.quantity,"
         " state = CASE WHEN n.remaining = w.quantity THEN 'used' ELSE 'partly_used' END"
         " FROM unnest(%(ids)s::bigint[], %(quantities)s::int[]) AS w (id, quantity) WHERE n.id = w.id",
         {"ids": list(whole), "quantities": list(whole.values())},
     )
+    if changed != len(whole):
+        raise RuntimeError(f"{len(whole) - changed} of {len(whole)} notifications are no longer there")
 
 
 def follow(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:

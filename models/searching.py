@@ -153,9 +153,10 @@ def card(connection: Connection, number: str) -> dict[str, Any] | None:
         ),
         "chain": records(
             connection,
-            "SELECT l.number, l.parent_number, l.cause, p.sku, l.version, l.quantity, l.host_id, l.state"
-            " FROM licenses l JOIN products p ON p.id = l.product_id"
-            " WHERE l.number = %(root)s OR l.root_number = %(root)s"
+            "WITH RECURSIVE line AS (SELECT number FROM licenses WHERE number = %(root)s"
+            " UNION ALL SELECT l.number FROM line JOIN licenses l ON l.parent_number = line.number)"
+            " SELECT l.number, l.parent_number, l.cause, p.sku, l.version, l.quantity, l.host_id, l.state"
+            " FROM line JOIN licenses l USING (number) JOIN products p ON p.id = l.product_id"
             " ORDER BY l.issued_at, l.ordinal, l.cause NULLS FIRST, l.number",
             ("number", "parent", "cause", "product", "version", "quantity", "host", "state"),
             place,

@@ -18,6 +18,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 import redis
+import structlog
 from hypothesis import settings
 from sqlalchemy import Engine, make_url, text
 
@@ -35,6 +36,14 @@ _numbers = itertools.count(1)
 settings.register_profile("home", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if IN_CI else "home")
+
+# structlog as it comes draws a traceback with the values of all variables, which takes seconds.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def _skip_at_home(reason: str) -> NoReturn:

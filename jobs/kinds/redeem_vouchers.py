@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from jobs import customers, numbers
 from jobs.customers import Named
+from jobs.issuing import signed_in_blocks
 from jobs.kind import Asked, Issued, Kind, Values, Work
 from licensing import codes, redeeming, terms
 from licensing.decisions import Decision
@@ -80,17 +81,17 @@ class Redemptions:
             return {}
         found = customers.settle(self.work, [_named(row) for row in issued])
         claims = [self._claims(row, found) for row in issued]
-        assert self.work.signer is not None
-        keys = self.work.signer.sign_many(claims)
+        keys: list[str] = []
         tail = f"{self.work.batch.id}\t"
         licenses.add(
             connection,
-            [
+            (
                 "".join(
                     f"{claim.license_number}\t{key}\t{self._license_fields(row, claim, found)}\t{tail}{row.ordinal}\n"
-                    for row, claim, key in zip(issued, claims, keys, strict=True)
+                    for row, claim, key in zip(issued[block], claims[block], signed, strict=True)
                 )
-            ],
+                for block, signed in signed_in_blocks(self.work, claims, keys)
+            ),
         )
         vouchers.mark_redeemed(connection, [row.decision.effect[0].id for row in issued])
         return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
@@ -37,16 +37,18 @@ class Upgrades:
         self.keys = {row[0]: codes.match_key(row[0]) for row in rows if row[0]}
         by_license = {codes.grouped(codes.match_key(row[1])) for row in rows if row[1] and not row[0]}
         self.sent = notifications.keys_of_licenses(connection, list(by_license)) if by_license else {}
-        keys = {*self.keys.values(), *(key for sent in self.sent.values() for key in sent)}
-        meant = notifications.licenses_of(connection, list(keys))
-        self.chains: Chains = self._chains(connection, rows, meant, before)
-        # Chains are locked first, by every kind; a notification may have followed its license meanwhile.
-        self.notifications: dict[str, Notification] = notifications.by_key(
-            connection, list(keys), lock=not work.is_preview
+        keys = list({*self.keys.values(), *(key for sent in self.sent.values() for key in sent)})
+        if not work.is_preview:  # chains are what every kind locks: whoever holds one has its notifications, too
+            licenses.lock_chains_of_notifications(connection, keys)
+        self.notifications: dict[str, Notification] = notifications.by_key(connection, keys)
+        meant = [self.notifications[key] for key in map(self._key, rows) if key in self.notifications]
+        self.chains: Chains = Chains(
+            connection,
+            work,
+            [codes.match_key(one.license_number) for one in meant],
+            None if before is None else before.chains,
+            are_locked=True,
         )
-        now = {key: one.license_number for key, one in self.notifications.items()}
-        if now != meant:
-            self.chains = self._chains(connection, rows, now, before)
         known = self.chains.licenses.values()
         targets = products.reachable(connection, list({(one.product_id, one.version) for one in known}))
         self.product_ids = {one.sku: one.product_id for found in targets.values() for one in found}
@@ -62,12 +64,6 @@ class Upgrades:
         if before is not None:
             self.notifications |= before.notifications
             self.earlier |= before.earlier
-
-    def _chains(
-        self, connection: Connection, rows: Sequence[Values], meant: Mapping[str, str], before: Upgrades | None
-    ) -> Chains:
-        named = [codes.match_key(meant[key]) for key in map(self._key, rows) if key in meant]
-        return Chains(connection, self.work, named, None if before is None else before.chains)
 
     def _key(self, row: Values) -> str:
         """The notification that a row means: the one it names, or the only one of the license that it names."""
