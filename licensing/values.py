@@ -73,13 +73,14 @@ def _quick_text(field: Field) -> Quick:
     return text
 
 
-def _quick_code(field: Field) -> Quick:
+def _quick_code(field: Field, habits: Habits) -> Quick:
     longest, blank = field.longest, _LATER if field.required else None
+    remembered = _remembering(field, habits)
 
     def code(cell: PackedCell) -> Any:
         if type(cell) is str and len(cell) <= longest and cell.isprintable() and "+" not in cell and ".0" not in cell:
             return cell.strip() or blank
-        return blank if cell is None else _LATER
+        return remembered(cell) if type(cell) is str else blank if cell is None else _LATER
 
     return code
 
@@ -96,18 +97,25 @@ def _quick_email(field: Field) -> Quick:
 
 
 def _quick_other(field: Field, habits: Habits) -> Quick:
-    """The short way of columns with few different values: texts that were read before are remembered."""
+    """The short way of columns with few different values."""
+    blank, remembered = _LATER if field.required else None, _remembering(field, habits)
+
+    def other(cell: PackedCell) -> Any:
+        return remembered(cell) if type(cell) is str or type(cell) is int else blank if cell is None else _LATER
+
+    return other
+
+
+def _remembering(field: Field, habits: Habits) -> Callable[[str | int], Any]:
+    """The values of texts and whole numbers, those that were read before from memory."""
     blank = _LATER if field.required else None
 
     @lru_cache(_LARGEST_CACHE)
-    def remembered(text: str) -> Any:
-        value = _of_text(field, text, habits)
+    def remembered(cell: str | int) -> Any:
+        value = _of_text(field, cell, habits) if isinstance(cell, str) else _of_number(field, cell, habits)
         return _LATER if isinstance(value, Rejected) else blank if value is None else value
 
-    def other(cell: PackedCell) -> Any:
-        return remembered(cell) if type(cell) is str else blank if cell is None else _LATER
-
-    return other
+    return remembered
 
 
 class RowReader:
@@ -150,7 +158,7 @@ class RowReader:
         if field.type == "text":
             return _quick_text(field)
         if field.type == "code":
-            return _quick_code(field)
+            return _quick_code(field, self.habits)
         return _quick_email(field) if field.type == "email" else _quick_other(field, self.habits)
 
     def _constant(self, value: Any) -> Quick:
