@@ -14,7 +14,7 @@ from isal import isal_zlib
 
 from exporters import xlsx_parts
 from exporters.pieces import Head, Line, Piece, PieceFacts, checked, padded
-from exporters.xlsx_cells import header_xml, row_xml
+from exporters.xlsx_cells import header_xml, rows_xml
 from exporters.zip_members import Archive, Member
 from licensing.cells import PackedCell, address
 
@@ -35,7 +35,7 @@ class Xlsx:
         packer = _packer()
         packed, crc32, plain_size, count = [], 0, 0, 0
         while block := list(islice(rows, _BLOCK_ROWS)):
-            xml = "".join(block).encode()
+            xml = rows_xml(block).encode()
             crc32 = isal_zlib.crc32(xml, crc32)
             plain_size += len(xml)
             count += len(block)
@@ -58,9 +58,9 @@ class Xlsx:
         yield from archive.end()
 
 
-def _rows(lines: Iterable[Line], width: int) -> Iterator[str]:
+def _rows(lines: Iterable[Line], width: int) -> Iterator[tuple[PackedCell, ...]]:
     for cells, outcome in lines:
-        yield row_xml((*cells, *outcome) if len(cells) == width else (*padded(cells, width), *outcome))
+        yield (*cells, *outcome) if len(cells) == width else (*padded(cells, width), *outcome)
 
 
 def _packer() -> isal_zlib.Compress:
@@ -116,9 +116,7 @@ def _start(head: Head, width: int) -> str:
     return (
         f'{xlsx_parts.DECLARATION}<worksheet xmlns="{xlsx_parts.MAIN}">'
         f'<sheetViews><sheetView workbookViewId="0">{pane}</sheetView></sheetViews>'
-        f"{xlsx_parts.columns(header)}<sheetData>"
-        + "".join(row_xml(row) for row in head.preamble)
-        + (header_xml(header) if header else "")
+        f"{xlsx_parts.columns(header)}<sheetData>" + rows_xml(head.preamble) + (header_xml(header) if header else "")
     )
 
 

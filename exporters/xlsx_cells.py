@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
@@ -18,6 +18,7 @@ import orjson
 from licensing.cells import PackedCell
 
 DEFAULT, TEXT, DATE, DATE_TIME, TIME, HEADER = range(6)  # places in the style sheet's list of cell formats
+_TOGETHER = 16  # rows; their JSON is shorter than the longest text, as a rule
 LONGEST_TEXT = 32_767  # UTF-16 units in a cell; one more and Excel calls the file damaged
 
 _TEXT_CELL = f'<c s="{TEXT}" t="inlineStr"><is><t xml:space="preserve">%s</t></is></c>'
@@ -100,10 +101,10 @@ def _template(types: tuple[type, ...]) -> tuple[str, tuple[int, ...]]:
     return f"<row>{cells}</row>", tuple(place for place, kind in enumerate(types) if kind in _SPECIAL)
 
 
-def _is_plain(row: tuple[PackedCell, ...]) -> bool:
-    """Whether no text of a row needs escaping. Its JSON shows that quickest: control characters have a backslash."""
+def _is_plain(rows: Sequence[Sequence[PackedCell]]) -> bool:
+    """Whether no text of some rows needs escaping. JSON shows that quickest: control characters have a backslash."""
     try:
-        shown = orjson.dumps(row)
+        shown = orjson.dumps(rows)
     except (orjson.JSONEncodeError, TypeError):  # a lone surrogate, an integer beyond 64 bits
         return False
     return not (
@@ -117,11 +118,24 @@ def _is_plain(row: tuple[PackedCell, ...]) -> bool:
     )
 
 
+def rows_xml(rows: Sequence[tuple[PackedCell, ...]]) -> str:
+    """Rows of the sheet. That a few together need no escaping is seen nearly as fast as of one."""
+    found: list[str] = []
+    for start in range(0, len(rows), _TOGETHER):
+        few = rows[start : start + _TOGETHER]
+        found += map(_plain_row_xml if _is_plain(few) else row_xml, few)
+    return "".join(found)
+
+
 def row_xml(row: tuple[PackedCell, ...]) -> str:
     """A row of the sheet."""
-    template, specials = _template(tuple(map(type, row)))
-    if not _is_plain(row):
+    if not _is_plain([row]):
         row = tuple([escaped(cell) if type(cell) is str else cell for cell in row])
+    return _plain_row_xml(row)
+
+
+def _plain_row_xml(row: tuple[PackedCell, ...]) -> str:
+    template, specials = _template(tuple(map(type, row)))
     if not specials:
         return template % row
     values: list[Any] = list(row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from sqlalchemy import Connection
 
@@ -56,6 +57,9 @@ def _line(one: NewLicense, key: str, same: tuple[str, str, str]) -> str:
     )
 
 
+_maintenance_fields = lru_cache(1024)(lambda found: copy_line(*found))  # licenses of one order have the same
+
+
 def signed_in_blocks(work: Work, claims: Sequence[LicenseClaims], keys: list[str]) -> Iterator[tuple[slice, list[str]]]:
     """Keys for licenses, some hundred at a time with their place among them, all put into ``keys``.
 
@@ -95,7 +99,6 @@ def issue(connection: Connection, work: Work, new: Sequence[NewLicense]) -> Issu
             for block, signed in signed_in_blocks(work, claims, keys)
         ),
     )
-    maintained = [copy_line(one.number, *one.maintenance) for one in new if one.maintenance]
-    if maintained:
+    if maintained := [f"{one.number}\t{_maintenance_fields(one.maintenance)}" for one in new if one.maintenance]:
         maintenance.add(connection, ["".join(maintained)])
     return {one.number: Shown(key, one.sku, one.quantity, one.valid_until) for one, key in zip(new, keys, strict=True)}

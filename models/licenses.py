@@ -262,7 +262,7 @@ def end(
         "UPDATE licenses l SET state = %(state)s, ended_at = %(at)s, end_reason = w.reason"
         " FROM unnest(%(numbers)s::text[], %(reasons)s::text[]) AS w (number, reason)"
         " WHERE l.number = w.number AND l.state IN ('active', 'expired')",
-        {"numbers": list(numbers), "reasons": reasons or [None] * len(numbers), "state": state, "at": at},
+        {"numbers": list(numbers), "reasons": list(reasons or ()), "state": state, "at": at},
     )
     if changed != len(numbers):
         raise RuntimeError(f"{len(numbers) - changed} of {len(numbers)} licenses were no longer active")

@@ -156,7 +156,8 @@ def register(connection: Connection, registrations: Sequence[Registration], at: 
         " %(email)s::text[], %(support_contact)s::text[])"
         f" AS w ({', '.join(names)})"
         " WHERE s.id = w.serial_id AND s.state <> 'void' AND coalesce(s.owner_id, w.owner_id) = w.owner_id",
-        {"at": at} | {name: list(column) for name, column in zip(names, columns, strict=True)},
+        {"at": at}
+        | {n: list(column) if set(column) != {None} else [] for n, column in zip(names, columns, strict=True)},
     )
     if changed != len(whole):
         raise RuntimeError(f"{len(whole) - changed} of {len(whole)} serials could no longer be registered")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -91,7 +90,8 @@ class Registrations:
         taken = quantity or serial.remaining
         number = next(self.fresh_numbers)
         earlier.append(Earlier(number, request.host_id, taken, request.reference))
-        self.serials[request.key] = replace(serial, remaining=serial.remaining - taken, state="registered")
+        serial.remaining -= taken
+        serial.state = "registered"
         return Decision("issued", license_number=number, effect=(serial, product, customer, taken))
 
     def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:

@@ -16,7 +16,16 @@ from licensing.field_catalogue import FIELDS
 from licensing.fields import LANGUAGES, Field
 from licensing.outcomes import CODES
 from licensing.values import (
-    _FAULTS, _LATER, ROW_WARNINGS, CellWarning, Habits, RowReader, _of_cell, _quick_code, _quick_other, _quick_text,
+    _FAULTS,
+    _LATER,
+    ROW_WARNINGS,
+    CellWarning,
+    Habits,
+    RowReader,
+    _of_cell,
+    _quick_code,
+    _quick_other,
+    _quick_text,
 )  # fmt: skip
 
 REDEEM = [FIELDS["voucher_code"].needed(), FIELDS["company"].needed(), *(FIELDS[n] for n in ("email", "host_id"))]
