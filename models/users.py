@@ -17,6 +17,7 @@ from sqlalchemy import (
     Index,
     Table,
     Text,
+    UniqueConstraint,
     func,
 )
 
@@ -35,6 +36,11 @@ users = Table(
     Column("permission", Text, nullable=False, server_default="read"),
     Column("state", Text, nullable=False, server_default="active"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # Who the OpenID Connect provider says it is, since the first sign-in there: an address may become another's.
+    Column("openid_issuer", Text),
+    Column("openid_subject", Text),
+    CheckConstraint("(openid_issuer IS NULL) = (openid_subject IS NULL)", name="openid"),
+    UniqueConstraint("openid_issuer", "openid_subject"),
     CheckConstraint("permission IN ('read', 'submit', 'manage')", name="permission"),
     CheckConstraint("state IN ('active', 'suspended')", name="state"),
 )

@@ -16,13 +16,16 @@ from web.api import (
     keys,
     kinds,
     licenses,
+    mails,
     metrics,
     results,
     rows,
     schedules,
+    ssh_keys,
     statements,
     tokens,
     uploads,
+    webhooks,
 )
 from web.envelopes import Envelope
 from web.portal import entrance
@@ -46,7 +49,10 @@ def create(app: App) -> FastAPI:
         connect(app.settings.redis_url)
     problems.install(server)
     server.add_middleware(Envelope)
-    for module in (batches, rows, events, results, kinds, licenses, statements, schedules, uploads, tokens):
+    for module in (
+        batches, rows, events, results, kinds, licenses, statements, schedules, uploads, tokens, webhooks, mails,
+        ssh_keys,
+    ):  # fmt: skip
         server.include_router(
             module.router, prefix=API, responses=problems.RESPONSES, dependencies=[Depends(queries.only_known)]
         )
