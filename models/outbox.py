@@ -363,6 +363,18 @@ def log(
     )
 
 
+def forget(connection: Connection, before: datetime, most: int) -> int:
+    """Delete the oldest events from before a time of which nothing waits to be delivered, at most so many; how many."""
+    return run(
+        connection,
+        "WITH old AS MATERIALIZED (SELECT id FROM events e WHERE at < %(before)s AND NOT EXISTS (SELECT FROM deliveries"
+        " d WHERE d.event_id = e.id AND d.state = 'waiting') ORDER BY at LIMIT %(most)s FOR UPDATE SKIP LOCKED),"
+        " gone AS (DELETE FROM deliveries d USING old WHERE d.event_id = old.id)"
+        " DELETE FROM events e USING old WHERE e.id = old.id",
+        {"before": before, "most": most},
+    )
+
+
 def is_known(connection: Connection, delivery_id: int) -> bool:
     """Whether there is such a delivery."""
     return bool(fetch(connection, "SELECT FROM deliveries WHERE id = %(id)s", {"id": delivery_id}))

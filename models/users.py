@@ -181,6 +181,17 @@ def sessions_of(connection: Connection, user_id: int) -> list[dict[str, Any]]:
     )
 
 
+def forget_sessions(connection: Connection, before: datetime, most: int) -> int:
+    """Delete sessions that were over before a time, at most so many; says how many. A user's last one stays."""
+    return run(
+        connection,
+        "DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions s"
+        " WHERE least(ended_at, expires_at) < %(before)s"
+        " AND EXISTS (SELECT FROM sessions o WHERE o.user_id = s.user_id AND o.seen_at > s.seen_at) LIMIT %(most)s)",
+        {"before": before, "most": most},
+    )
+
+
 def end_session(connection: Connection, token_hash: str) -> None:
     """End a session."""
     run(
