@@ -75,15 +75,38 @@ class User:
     permission: Permission
     state: str
     created_at: datetime
+    openid_issuer: str | None
+    openid_subject: str | None
+
+    @property
+    def openid(self) -> tuple[str | None, str | None]:
+        """Issuer and subject that an OpenID Connect provider knows this person by."""
+        return self.openid_issuer, self.openid_subject
 
 
 _COLUMNS = ", ".join(f"u.{field.name}" for field in fields(User))
 
 
-def by_email(connection: Connection, email: str) -> User | None:
-    """The user with an e-mail address, in any case."""
+def by_email(connection: Connection, email: str, *, lock: bool = False) -> User | None:
+    """The user with an e-mail address, in any case; locked for a change when ``lock``."""
     query = f"SELECT {_COLUMNS} FROM users u WHERE lower(u.email) = lower(%(email)s)"
+    query += " FOR NO KEY UPDATE" if lock else ""
     return next((User(*row) for row in fetch(connection, query, {"email": email})), None)
+
+
+def by_openid(connection: Connection, issuer: str, subject: str) -> User | None:
+    """The user whom a provider knows as a subject."""
+    query = f"SELECT {_COLUMNS} FROM users u WHERE u.openid_issuer = %(issuer)s AND u.openid_subject = %(subject)s"
+    return next((User(*row) for row in fetch(connection, query, {"issuer": issuer, "subject": subject})), None)
+
+
+def set_openid(connection: Connection, user_id: int, issuer: str | None, subject: str | None) -> None:
+    """Remember whom a provider knows a user as, or forget it (None)."""
+    run(
+        connection,
+        "UPDATE users SET openid_issuer = %(issuer)s, openid_subject = %(subject)s WHERE id = %(id)s",
+        {"id": user_id, "issuer": issuer, "subject": subject},
+    )
 
 
 def listed(connection: Connection, account_id: int | None) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from config.wiring import App
 from jobs import api_tokens, endpoints, uploads, users
 from models import outbox
 from models.database import run, transaction
+from models.uploads import Upload
 from scheduler import schedules
 from storage.objects import StoreUnavailable
 from tests.apps import account, one
@@ -104,7 +105,7 @@ def test_a_token_that_is_deleted_is_remembered_in_the_audit_log(app: App):
     assert kept["last_used_from"] == "10.0.0.1" and revoked["secret"].startswith(kept["start"])
 
 
-def announced(app: App, tmp_path: Path) -> uploads.Upload:
+def announced(app: App, tmp_path: Path) -> Upload:
     """An upload with one piece of two, and one that broke off before it was noted."""
     upload = uploads.start(app, id_of(app, "OEM"), "a.csv", 3 << 20, "0" * 64)
     piece = tmp_path / "piece"
