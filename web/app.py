@@ -50,6 +50,7 @@ def create(app: App) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        openapi_tags=[uploads.TAG],
         telemetry={"operation_spans": False, "exclude": _is_untraced},
     )
     server.state.keymill = app

@@ -76,6 +76,11 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+def problem_response(description: str) -> dict[str, Any]:
+    """A problem that the document tells of by its own status."""
+    return RESPONSES["default"] | {"description": description}
+
+
 class NotAnswered(Exception):
     """A refusal of the door itself, with headers that say more."""
 
