@@ -127,10 +127,10 @@ def _work(app: App, connection: Connection, chunk: Chunk) -> None:
         _refuse(app, chunk, refusal)
     except StoreUnavailable as outage:
         log.warning("outage", error=str(outage))
-        tracing.fail(str(outage))
+        tracing.fail(outage.code)
         _give_back(app, chunk, str(outage), counted=False)
     except Exception as error:
-        tracing.fail(parking.sentence_of(error))
+        tracing.fail(type(error).__name__)
         if is_outage(error):
             log.warning("the database went away", error=str(error))
             connection.invalidate()
