@@ -1,11 +1,14 @@
 # One image for every role; the command names the role: `worker`, `scheduler`, `sftp`, `migrate`, ...
 # Production needs no embedded servers: only the locked run-time dependencies are installed, each held to its hash.
 
+# Traces need more packages: `docker build --build-arg LOCK=requirements.traced.lock`.
+
 FROM python:3.13-slim AS build
+ARG LOCK=requirements.production.lock
 WORKDIR /src
 RUN python -m venv /opt/keymill
-COPY requirements.production.lock .
-RUN /opt/keymill/bin/pip install --no-cache-dir --require-hashes -r requirements.production.lock
+COPY requirements.*.lock ./
+RUN /opt/keymill/bin/pip install --no-cache-dir --require-hashes -r $LOCK
 COPY . .
 RUN /opt/keymill/bin/pip install --no-cache-dir --no-deps .
 

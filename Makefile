@@ -63,6 +63,7 @@ lock: install ## Resolve the dependencies anew into the lock files
 	$(PIP) install -qq uv
 	$(RESOLVE) --upgrade --extra embedded --extra dev --output-file $(LOCKED)
 	$(RESOLVE) --constraints $(LOCKED) --output-file requirements.production.lock
+	$(RESOLVE) --constraints $(LOCKED) --extra otel --output-file requirements.traced.lock
 
 clean: ## Remove the environment, build folder and caches (never .keymill)
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

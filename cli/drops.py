@@ -174,15 +174,22 @@ def pause(
 
 
 @app.command("remove")
-def remove(name: Name, as_json: Json = False, lang: Lang = None) -> None:
-    """Forget a drop; its files there and its batches here stay."""
+def remove(
+    name: Name,
+    force: Annotated[bool, typer.Option("--force", help="Even if its server cannot be reached.")] = False,
+    as_json: Json = False,
+    lang: Lang = None,
+) -> None:
+    """Forget a drop; its files there and its batches here stay, what it has in hand there goes back to its folder."""
     out = speak(as_json, lang)
     from jobs import drops
 
     with opened_app() as app:
-        drops.remove(app, name, actor=actor())
+        handed_back = drops.remove(app, name, force=force, actor=actor())
     out.say(f"The drop {name} is forgotten.", f"Il drop {name} è stato eliminato.")
-    out.document({"removed": name})
+    for path in handed_back:
+        out.say(f"{path} lies there again.", f"{path} è di nuovo al suo posto.")
+    out.document({"removed": name, "handed_back": handed_back})
 
 
 @app.command("test")

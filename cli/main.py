@@ -10,6 +10,7 @@ from cli import (
     contracts,
     demo,
     drops,
+    health,
     keys,
     licenses,
     mails,
@@ -61,6 +62,7 @@ app.command("web")(serving.web)
 app.command("worker")(serving.worker)
 app.command("scheduler")(serving.scheduler)
 app.command("sftp")(serving.sftp)
+app.command("health")(health.health)
 app.command("migrate")(serving.migrate)
 app.command("bench")(bench.bench)
 

@@ -84,6 +84,21 @@ def suspend(email: Email, as_json: Json = False, lang: Lang = None) -> None:
     out.document({"email": email, "state": "suspended"})
 
 
+@app.command("unlink")
+def unlink(email: Email, as_json: Json = False, lang: Lang = None) -> None:
+    """Let the next sign-in with OpenID Connect under this address say anew who the user is; ends all sessions."""
+    out = speak(as_json, lang)
+    from jobs import users
+
+    with opened_app() as opened:
+        users.forget_openid(opened, email, actor=actor())
+    out.say(
+        f"Whoever signs in next with the verified address {email} is this user.",
+        f"Chi accederà per primo con l'indirizzo verificato {email} sarà questo utente.",
+    )
+    out.document({"email": email, "openid": None})
+
+
 def _password(from_stdin: bool, out: Output) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")

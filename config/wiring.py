@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from config import settings as environment
+from config import tracing
 from config.embedded import embedded_servers
 from config.key_encryption_keys import load_key_encryption_key
 from config.settings import Settings
@@ -43,6 +44,7 @@ def open_app(given: Settings | None = None, *, check_schema: bool = True) -> Ite
     :class:`EmbeddedProblem`, :class:`SchemaProblem`.
     """
     settings = given or environment.load()
+    tracing.start()
     with embedded_servers(settings.home, postgres=not settings.database_url, valkey=not settings.redis_url) as servers:
         kek = load_key_encryption_key(settings)
         in_use = settings.model_copy(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 import zlib
@@ -11,6 +10,7 @@ from typing import Any
 
 from config.wiring import App
 from jobs.control import find_account
+from jobs.digests import digest
 from jobs.kinds.registry import find
 from jobs.refusals import Refused
 from licensing.permissions import PERMISSIONS, Permission
@@ -50,7 +50,7 @@ def create(
             account.id,
             name,
             secret[:_SHOWN],
-            _digest(secret),
+            digest(secret),
             permission,
             kinds=kinds,
             days=days,
@@ -88,7 +88,7 @@ def bearer(app: App, secret: str, address: str) -> Bearer | None:
     if not is_well_formed(secret):
         return None  # without a look-up
     with transaction(app.engine) as connection:
-        return api_tokens.bearer(connection, _digest(secret), address)
+        return api_tokens.bearer(connection, digest(secret), address)
 
 
 def is_well_formed(secret: str) -> bool:
@@ -107,10 +107,6 @@ def _checksum(body: str) -> str:
         number, place = divmod(number, len(_SYMBOLS))
         symbols = _SYMBOLS[place] + symbols
     return symbols
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _check(name: str, permission: str, kinds: Sequence[str] | None, days: int) -> None:

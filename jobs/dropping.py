@@ -11,7 +11,9 @@ from jobs.intake import Request
 from jobs.kinds.registry import KINDS
 from jobs.refusals import Refused
 from licensing.fields import LANGUAGES, Language
+from models import batches
 from models.accounts import Account
+from models.database import transaction
 from models.drop_boxes import KEY_PREFIX
 from storage.objects import StoreUnavailable
 
@@ -27,6 +29,13 @@ def language_of(account: Account, settings: Settings) -> Language:
     """The language of an account's files, as its locale says."""
     spoken = (account.locale or "").lower()[:2]
     return next((language for language in LANGUAGES if language == spoken), settings.language)
+
+
+def batch_of(app: App, account: Account, identity: str) -> int | None:
+    """The batch that a file was made, if it was."""
+    with transaction(app.engine) as connection:
+        found = batches.by_request_key(connection, account.id, f"{KEY_PREFIX}{identity}")
+    return found.id if found else None
 
 
 def take(app: App, account: Account, kind: str, name: str, path: Path, identity: str) -> int:

@@ -12,7 +12,7 @@ from jobs.refusals import Refused
 from models import audit, drops
 from models.database import transaction
 from models.drops import Drop
-from storage.drops import connected, pinnable_host_key
+from storage.drops import DropProblem, connected, pinnable_host_key
 from storage.sftp.server import fingerprint_of
 
 
@@ -88,12 +88,35 @@ def set_state(app: App, name: str, state: str, *, actor: str) -> None:
         audit.record(connection, actor, f"drop.{state}", f"drop {name}")
 
 
-def remove(app: App, name: str, *, actor: str) -> None:
-    """Forget a drop; files there and batches here stay. Raises :class:`Refused`."""
-    find(app, name)
-    with transaction(app.engine) as connection:
-        drops.remove(connection, name)
-        audit.record(connection, actor, "drop.remove", f"drop {name}")
+def remove(app: App, name: str, *, actor: str, force: bool = False) -> list[str]:
+    """Forget a drop; files there and batches here stay. What it has in hand there is handed back: the paths.
+
+    ``force``: even where the server cannot be asked for that. Raises :class:`Refused`.
+    """
+    drop = find(app, name)
+    handed_back = []
+    with drops.only_poller(app.engine, drop.id) as mine:
+        if not mine:
+            raise Refused(
+                "drop_busy",
+                f"The drop {name} is just being looked into. Try again in a moment.",
+                f"Il drop {name} è in fase di controllo. Riprovare tra un momento.",
+            )
+        try:
+            handed_back = polling.hand_back(app, drop)
+        except DropProblem as problem:
+            if not force:
+                raise Refused(
+                    problem.code,
+                    f"{problem.en} What the drop has in hand there cannot be handed back. Mend that, or remove the "
+                    "drop with --force.",
+                    f"{problem.it} I file che il drop ha in lavorazione non possono essere restituiti. Rimediare, "
+                    "oppure eliminare il drop con --force.",
+                ) from problem
+        with transaction(app.engine) as connection:
+            drops.remove(connection, name)
+            audit.record(connection, actor, "drop.remove", f"drop {name}", handed_back=handed_back)
+    return handed_back
 
 
 def try_out(app: App, name: str) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from ipaddress import ip_address
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
@@ -23,6 +23,7 @@ from models.webhooks import Endpoint, Secret
 from signing.webhooks import generate
 
 LONGEST_URL = 2_000
+MOST = 50  # webhooks of an account, and mail addresses: an event is one message to each
 
 
 class Added(NamedTuple):
@@ -37,7 +38,9 @@ def add(app: App, account: str, url: str, types: Sequence[str] | None, *, actor:
     checked = _checked_types(types)
     _check_url(url, private_too=app.settings.webhooks_private)
     with transaction(app.engine) as connection:
-        endpoint_id = webhooks.add(connection, find_account(connection, account).id, url, checked)
+        owner = find_account(connection, account)
+        _check_number(webhooks.count(connection, owner.id))
+        endpoint_id = webhooks.add(connection, owner.id, url, checked)
         if endpoint_id is None:
             raise Refused(
                 "known_webhook",
@@ -47,6 +50,45 @@ def add(app: App, account: str, url: str, types: Sequence[str] | None, *, actor:
         shown = _new_secret(app, connection, endpoint_id)
         audit.record(connection, actor, "webhook.added", f"webhook {endpoint_id}", account=account, url=url)
     return Added(endpoint_id, shown)
+
+
+def listed(app: App) -> list[dict[str, Any]]:
+    """The webhooks that are seen through an app, with how many deliveries wait and how many failed."""
+    with transaction(app.engine) as connection:
+        return webhooks.listed(connection, None)
+
+
+def find(app: App, endpoint_id: int) -> dict[str, Any]:
+    """A webhook that is seen through an app. Raises :class:`Refused`."""
+    found = next((one for one in listed(app) if one["id"] == endpoint_id), None)
+    if found is None:
+        raise _unknown(endpoint_id)
+    return found
+
+
+def mails(app: App, account_id: int) -> list[dict[str, Any]]:
+    """The addresses that get an account's messages, or were told to get none."""
+    with transaction(app.engine) as connection:
+        return subscriptions.listed(connection, account_id)
+
+
+def deliveries(
+    app: App, *, endpoint_id: int | None, state: str | None, before: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """The newest deliveries that are seen through an app, of a webhook or of all, mails too; older than one."""
+    with transaction(app.engine) as connection:
+        return outbox.log(connection, endpoint_id=endpoint_id, state=state, before=before, limit=limit)
+
+
+def find_delivery(app: App, delivery_id: int) -> None:
+    """Raises :class:`Refused` for a delivery that is not seen through an app."""
+    with transaction(app.engine) as connection:
+        if not outbox.is_known(connection, delivery_id):
+            raise Refused(
+                "unknown_delivery",
+                f"There is no delivery {delivery_id}. See: keymill webhooks deliveries",
+                f"Non esiste la consegna {delivery_id}. Vedere: keymill webhooks deliveries",
+            )
 
 
 def rotate(app: App, endpoint_id: int, keep_hours: float, *, actor: str) -> str:
@@ -115,19 +157,34 @@ def subscribe(
             f"{address!r} non è un indirizzo di posta. Indicarne uno come nome@example.com.",
         )
     with transaction(app.engine) as connection:
-        subscriptions.save(connection, find_account(connection, account).id, address, checked, language)
+        owner = find_account(connection, account)
+        _check_number(subscriptions.count(connection, owner.id, address))
+        subscriptions.save(connection, owner.id, address, checked, language)
         audit.record(connection, actor, "mail.subscribed", f"account {account}", address=address, types=checked)
 
 
 def _find(connection: Connection, endpoint_id: int) -> Endpoint:
     endpoint = webhooks.by_id(connection, endpoint_id, lock=True)
     if endpoint is None:
-        raise Refused(
-            "unknown_webhook",
-            f"There is no webhook {endpoint_id}. See: keymill webhooks list",
-            f"Non esiste il webhook {endpoint_id}. Vedere: keymill webhooks list",
-        )
+        raise _unknown(endpoint_id)
     return endpoint
+
+
+def _unknown(endpoint_id: int) -> Refused:
+    return Refused(
+        "unknown_webhook",
+        f"There is no webhook {endpoint_id}. See: keymill webhooks list",
+        f"Non esiste il webhook {endpoint_id}. Vedere: keymill webhooks list",
+    )
+
+
+def _check_number(count: int) -> None:
+    if count >= MOST:
+        raise Refused(
+            "too_many_receivers",
+            f"The account has {count} of them, and at most {MOST} are taken. Remove one first.",
+            f"L'account ne ha già {count}, e se ne accettano al massimo {MOST}. Rimuoverne prima uno.",
+        )
 
 
 def _new_secret(app: App, connection: Connection, endpoint_id: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from jobs import control, intake
+from jobs import control, intake, own_files
 from jobs.job import Argument, Due
 from jobs.refusals import Refused
 from licensing.field_catalogue import FIELDS
@@ -38,7 +37,7 @@ def hand_in(
             account = control.find_account(connection, number)
             if (earlier := batches.by_request_key(connection, account.id, key)) is not None:
                 return earlier.id
-            due.counts["rows"] = _write(path, columns, make(connection))
+            due.counts["rows"] = own_files.write(path, [FIELDS[name].title["en"] for name in columns], make(connection))
         if not due.counts["rows"]:
             return None
         request = intake.Request(
@@ -66,12 +65,3 @@ def _only_vendor(connection: Connection) -> str:
         f"Il lotto appartiene a un account fornitore, e quelli attivi non sono esattamente uno ({named}). Aggiungere "
         "di nuovo la pianificazione con --set account=NUMERO.",
     )
-
-
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Write a CSV file that reads the same whatever habits its account has; says how many rows it has."""
-    with path.open("w", newline="", encoding="utf-8-sig") as file:
-        file.write("sep=,\r\n")
-        writer = csv.writer(file)
-        writer.writerow([FIELDS[name].title["en"] for name in columns])
-        return sum(bool(writer.writerow(row)) for row in rows)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
+from config import tracing
 from config.wiring import App
 from jobs import approving, broker
 from jobs.control import find_account
@@ -60,6 +61,13 @@ def accept(app: App, request: Request) -> Accepted:
 
     The request key decides identity: the same key and request is the same batch. Raises :class:`Refused`.
     """
+    with tracing.span("accept", kind=request.kind, door=request.door):
+        accepted = _accept(app, request)
+        tracing.tell(batch=accepted.batch_id)
+        return accepted
+
+
+def _accept(app: App, request: Request) -> Accepted:
     size = request.path.stat().st_size
     check_size(app, size)
     sha256 = _digest(request.path)
@@ -82,6 +90,7 @@ def accept(app: App, request: Request) -> Accepted:
         "request_key": request.request_key,
         "request_digest": digest,
         "options": options,
+        "trace": tracing.context(),
     }
     with transaction(app.engine) as connection:
         batches.lock_source(connection, sha256)

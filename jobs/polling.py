@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -38,6 +39,12 @@ _CHANGED = Fault(
     "changed_while_taken",
     "The file was still being written when it was taken, and another one of its name has come since. Send it again.",
     "Il file era ancora in scrittura quando è stato preso, e nel frattempo ne è arrivato un altro con lo stesso nome. "
+    "Inviarlo di nuovo.",
+)
+_NOT_HANDED_BACK = Fault(
+    "drop_removed",
+    "The drop that had taken the file was removed, and another file of its name has come since. Send it again.",
+    "Il drop che aveva preso il file è stato eliminato, e nel frattempo ne è arrivato un altro con lo stesso nome. "
     "Inviarlo di nuovo.",
 )
 
@@ -83,6 +90,20 @@ def poll(app: App, drop: Drop) -> Polled:
     return polled
 
 
+def hand_back(app: App, drop: Drop) -> list[str]:
+    """Undo what a drop has in hand, for one that is looked into no more: the paths of files that lie there again.
+
+    Files that became a batch go to the archive. The caller is the only poller. Raises ``DropProblem``.
+    """
+    with app.engine.connect() as connection:
+        account = find_account(connection, drop.account)
+    with connected(target_of(drop)) as remote:
+        look = _Look(app, drop, account, remote, Polled(drop.name))
+        look.hand_back()
+    shutil.rmtree(look.spool)
+    return look.polled.waiting
+
+
 def target_of(drop: Drop) -> Target:
     """Where a drop is and how to get in."""
     return Target(drop.host, drop.port, drop.login, drop.host_key, Path(drop.key_file))
@@ -114,22 +135,40 @@ class _Look:
             if self.remote.claim(file.path, self._claimed(folder, found.name, file)):
                 self._finish(folder, found.name, file)
 
+    def hand_back(self) -> None:
+        """What is in hand goes back under its name, unless it is a batch already; the rooms need not be there."""
+        for folder in self.drop.folders:
+            if not self.remote.has_folder(f"{folder}/{PROCESSING}"):
+                continue
+            for name, file in self._in_hand(folder):
+                claimed = self._claimed(folder, name, file)
+                batch_id = dropping.batch_of(self.app, self.account, self._request(file))
+                if batch_id is not None:
+                    self.remote.replace(claimed, f"{folder}/{ARCHIVE}/{batch_id}-{name}")
+                else:
+                    self._put_back(folder, name, file, claimed, _NOT_HANDED_BACK)
+
     def _left_over(self) -> list[tuple[str, str, FileIdentity]]:
         """The files that were claimed already; of others nothing is kept here."""
         left = []
         for folder in self.drop.folders:
             for room in ROOMS:
                 self.remote.make_folder(f"{folder}/{room}")
-            for found in self.remote.files(f"{folder}/{PROCESSING}"):
-                claimed = _CLAIMED.fullmatch(found.name)
-                if claimed and claimed[1] == self.drop.token:
-                    file = FileIdentity(f"{folder}/{claimed[4]}", int(claimed[2]), int(claimed[3]))
-                    left.append((folder, claimed[4], file))
+            left += [(folder, name, file) for name, file in self._in_hand(folder)]
         kept = {self._local(file) for _, _, file in left}
-        for path in self._folder().iterdir():
+        for path in self.spool.iterdir():
             if path not in kept:
                 path.unlink()
         return left
+
+    def _in_hand(self, folder: str) -> list[tuple[str, FileIdentity]]:
+        """The files of a folder that this drop has claimed: the names that they had, and what they were."""
+        found = [_CLAIMED.fullmatch(one.name) for one in self.remote.files(f"{folder}/{PROCESSING}")]
+        return [
+            (one[4], FileIdentity(f"{folder}/{one[4]}", int(one[2]), int(one[3])))
+            for one in found
+            if one and one[1] == self.drop.token
+        ]
 
     def _settled(self) -> list[tuple[str, Found]]:
         """The files that have not changed for long enough, or are said to be whole."""
@@ -161,7 +200,7 @@ class _Look:
             if batch_id is None:
                 batch_id = self._take(folder, name, file, claimed, local)
         except Grown:
-            self._put_back(folder, name, file, claimed)
+            self._put_back(folder, name, file, claimed, _CHANGED)
             return
         except Refused as refused:
             if refused.code in dropping.PASSING:
@@ -181,8 +220,8 @@ class _Look:
         fault = None if is_marked else fault_of(local, at_block_end=ends_with_block(file.size))
         if fault is not None:
             raise Refused(fault.code, fault.en, fault.it)
-        identity = f"{self.drop.name}/{file.path}:{file.mtime}:{file.size}"
-        batch_id = dropping.take(self.app, self.account, self.drop.folders[folder], name, local, identity)
+        kind = self.drop.folders[folder]
+        batch_id = dropping.take(self.app, self.account, kind, name, local, self._request(file))
         with transaction(self.app.engine) as connection:
             drops.settle(connection, self.drop.id, file, "taken", batch_id=batch_id)
         log.info("file taken", drop=self.drop.name, file=file.path, batch=batch_id)
@@ -198,23 +237,29 @@ class _Look:
         self.polled.refused[file.path] = told
         log.warning("file refused", drop=self.drop.name, file=file.path, code=fault.code)
 
-    def _put_back(self, folder: str, name: str, file: FileIdentity, claimed: str) -> None:
-        """A file whose sender is still at work on it; where there is another one of its name, it is refused."""
+    def _put_back(self, folder: str, name: str, file: FileIdentity, claimed: str, fault: Fault) -> None:
+        """Give a file its name again; where there is another one of that name, it is refused with the fault."""
         if self.remote.claim(claimed, file.path):
             self.polled.waiting.append(file.path)
         else:
-            self._refuse(folder, name, file, _CHANGED)
+            self._refuse(folder, name, file, fault)
 
     def _claimed(self, folder: str, name: str, file: FileIdentity) -> str:
         return f"{folder}/{PROCESSING}/{self.drop.token}-{file.mtime}-{file.size}-{name}"
 
-    def _folder(self) -> Path:
+    def _request(self, file: FileIdentity) -> str:
+        """What a file is as a request: the same one is the same batch."""
+        return f"{self.drop.name}/{file.path}:{file.mtime}:{file.size}"
+
+    @property
+    def spool(self) -> Path:
+        """Where files of the drop lie while they are brought here."""
         folder = self.app.settings.home / "drops" / str(self.drop.id)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
     def _local(self, file: FileIdentity) -> Path:
-        return self._folder() / hashlib.sha256(repr(file).encode()).hexdigest()
+        return self.spool / hashlib.sha256(repr(file).encode()).hexdigest()
 
 
 def _identity(folder: str, found: Found) -> FileIdentity:

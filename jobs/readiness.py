@@ -6,10 +6,11 @@ import structlog
 
 from config.wiring import App
 from jobs import broker
-from models import schema
+from models import schema, workers
 from models.database import is_outage
 from storage.objects import StoreProblem
 
+ALIVE_SECONDS = 30
 log = structlog.get_logger("keymill.readiness")
 
 
@@ -20,6 +21,12 @@ def check(app: App) -> dict[str, bool]:
         "store": _store(app),
         "broker": broker.answers(app.settings.redis_url),
     }
+
+
+def is_alive(app: App, role: str, host: str) -> bool:
+    """Whether a process of a role on a machine has given a sign of life lately."""
+    with app.engine.connect() as connection:
+        return any(one[1] == host for one in workers.alive(connection, role, ALIVE_SECONDS))
 
 
 def _database(app: App) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from config import children
+from config import children, tracing
 from config.wiring import App
 from importers.contracts import Wanted
 from jobs.kind import Kind
@@ -42,6 +42,7 @@ def read(app: App, connection: Connection, chunk: Chunk) -> None:
                 found["warnings"] += _equal_orders(connection, batch)
             batches.change(connection, batch.id, reading=found, row_count=found["row_count"])
             leases.finish(connection, chunk, {"rows": found["row_count"]})
+    tracing.tell(rows=found["row_count"])
 
 
 def _equal_orders(connection: Connection, batch: Batch) -> list[dict[str, Any]]:

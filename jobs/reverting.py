@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from config.wiring import App
-from jobs import control
+from jobs import control, own_files
 from jobs.refusals import Refused, emptied
 from licensing.field_catalogue import FIELDS
 from licensing.fields import Language
@@ -39,11 +38,7 @@ def write_file(app: App, batch_id: int, path: Path, language: Language) -> int:
             f"Batch {batch_id} did nothing that could be taken back.",
             f"Il lotto {batch_id} non ha fatto nulla che si possa annullare.",
         )
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*headers, *_EXPLAINED[language]])
-        writer.writerows([batch_id, ordinal, code, number] for ordinal, code, number in lines)
-    return len(lines)
+    return own_files.write(path, [*headers, *_EXPLAINED[language]], ([batch_id, *line] for line in lines))
 
 
 _EXPLAINED = {"en": ("What it did", "Made"), "it": ("Che cosa ha fatto", "Creato")}

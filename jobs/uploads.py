@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import structlog
+from sqlalchemy import Connection
 
 from config.wiring import App
 from jobs.intake import check_size
@@ -27,7 +28,7 @@ KEPT_USED_SECONDS = 3600  # for a request that is sent again because its answer 
 MOST_OPEN = 20  # of one account
 LEAST_PIECE = 1 << 20  # bytes, but for the last one: nobody can make millions of pieces
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_CLEARED = 10  # forgotten uploads that are cleared away when a new one is announced
+_CLEARED = 10  # forgotten uploads that are cleared away at once
 
 
 def start(app: App, account_id: int, filename: str, size: int, sha256: str) -> Upload:
@@ -115,6 +116,16 @@ def forget(app: App, upload: Upload) -> None:
         uploads.drop(connection, upload.id)
 
 
+def clear(app: App, connection: Connection) -> int:
+    """Forget some uploads that were used or given up, with all of their pieces: how many. Raises ``StoreProblem``."""
+    found = uploads.expired(connection, _CLEARED)
+    for upload in found:
+        # Pieces that came second at their place, or whose sender's request broke off after they were stored, too.
+        app.store.delete(list(app.store.list(f"pieces/{upload.id}/")))
+        uploads.drop(connection, upload.id)
+    return len(found)
+
+
 def _bytes(app: App, upload: Upload) -> Iterator[bytes]:
     for end in upload.ends:
         yield from app.store.get(_piece(upload.id, end))
@@ -125,15 +136,12 @@ def _piece(upload_id: str, end: int) -> str:
 
 
 def _clear(app: App) -> None:
-    """Clear some uploads away that were given up; what the store does not let go now, it will next time."""
-    with transaction(app.engine) as connection:
-        for upload in uploads.expired(connection, _CLEARED):
-            try:
-                app.store.delete(_piece(upload.id, end) for end in upload.ends)
-            except StoreProblem as problem:
-                log.warning("an upload was not cleared away", error=problem.en)
-                return
-            uploads.drop(connection, upload.id)
+    """Clear some uploads away; what the store does not let go now, it will next time."""
+    try:
+        with transaction(app.engine) as connection:
+            clear(app, connection)
+    except StoreProblem as problem:
+        log.warning("an upload was not cleared away", error=problem.en)
 
 
 def _elsewhere(offset: int) -> Refused:

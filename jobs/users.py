@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 from config.wiring import App
 from jobs import passwords
 from jobs.control import find_account
+from jobs.digests import digest
 from jobs.refusals import Refused
 from licensing.fields import Language
 from licensing.permissions import Permission
@@ -112,20 +112,50 @@ def sign_in(app: App, email: str, password: str, *, user_agent: str, address: st
     return start_session(app, user, user_agent=user_agent, address=address)
 
 
-def sign_in_known(app: App, email: str, *, user_agent: str, address: str) -> Entry:
-    """Start a session for somebody whom another party knows by an e-mail address. Raises :class:`Refused`."""
+class Known(NamedTuple):
+    """Whom an OpenID Connect provider answers for. ``email`` None: it names no address that it has verified."""
+
+    issuer: str
+    subject: str
+    email: str | None
+
+
+def sign_in_known(app: App, known: Known, *, user_agent: str, address: str) -> Entry:
+    """Start a session for somebody whom a provider answers for. Raises :class:`Refused`.
+
+    Issuer and subject say who it is. An e-mail address only finds the user at the first sign-in: it may be given to
+    another person later, who must not inherit the user.
+    """
+    who = (known.issuer, known.subject)
     with transaction(app.engine) as connection:
-        user = users.by_email(connection, email)
-    if user is None or user.state != "active":
-        with transaction(app.engine) as connection:
+        user = users.by_openid(connection, *who)
+        if user is None and known.email is not None:
+            user = users.by_email(connection, known.email, lock=True)
+        is_first = user is not None and user.openid_subject is None
+        is_let_in = user is not None and user.state == "active" and (is_first or user.openid == who)
+        if user is None or not is_let_in:
             subject = "unknown user" if user is None else f"user {user.id}"
-            audit.record(connection, "web", "session.refused", subject, address=address)
+            audit.record(connection, "web", "session.refused", subject, address=address, openid=list(who))
+        elif is_first:
+            users.set_openid(connection, user.id, *who)
+            audit.record(connection, f"user:{user.email}", "user.linked", f"user {user.id}", openid=list(who))
+    if user is None or not is_let_in:
+        email = known.email or (user.email if user else known.subject)
         raise Refused(
             "no_such_user",
             f"{email} has no access here. Ask whoever manages your company's account.",
             f"{email} non ha accesso qui. Rivolgersi a chi gestisce l'account dell'azienda.",
         )
     return start_session(app, user, user_agent=user_agent, address=address)
+
+
+def forget_openid(app: App, email: str, *, actor: str) -> None:
+    """Let the next sign-in with OpenID Connect under a user's address say anew who that is. Raises :class:`Refused`."""
+    with transaction(app.engine) as connection:
+        user = _find(users.by_email(connection, email, lock=True), email)
+        users.set_openid(connection, user.id, None, None)
+        users.end_sessions_of(connection, user.id)
+        audit.record(connection, actor, "user.unlinked", f"user {user.id}", openid=list(user.openid))
 
 
 def start_session(app: App, user: User, *, user_agent: str, address: str) -> Entry:
@@ -135,7 +165,7 @@ def start_session(app: App, user: User, *, user_agent: str, address: str) -> Ent
         users.start_session(
             connection,
             user.id,
-            _digest(token),
+            digest(token),
             seconds=SESSION_SECONDS,
             user_agent=user_agent[:300],
             address=address,
@@ -147,20 +177,20 @@ def start_session(app: App, user: User, *, user_agent: str, address: str) -> Ent
 def signed_in(app: App, token: str) -> User | None:
     """Whose session a token stands for; None when it is over."""
     with transaction(app.engine) as connection:
-        return users.of_session(connection, _digest(token))
+        return users.of_session(connection, digest(token))
 
 
 def sign_out(app: App, token: str) -> None:
     """End a session."""
     with transaction(app.engine) as connection:
-        users.end_session(connection, _digest(token))
+        users.end_session(connection, digest(token))
 
 
 def sessions_of(app: App, user: User, token: str) -> list[dict[str, Any]]:
     """The sessions of a user that go on; ``id`` names one, ``is_this`` marks the one of a token."""
     with transaction(app.engine) as connection:
         found = users.sessions_of(connection, user.id)
-    mine = _digest(token)
+    mine = digest(token)
     return [one | {"id": one["token_hash"][:_SHOWN], "is_this": one["token_hash"] == mine} for one in found]
 
 
@@ -180,7 +210,7 @@ def change_password(app: App, user: User, old: str, new: str, token: str) -> Non
     password_hash = passwords.hashed(new)
     with transaction(app.engine) as connection:
         users.set_password(connection, user.id, password_hash)
-        users.end_sessions_of(connection, user.id, but=_digest(token))
+        users.end_sessions_of(connection, user.id, but=digest(token))
         audit.record(connection, f"user:{user.email}", "user.password_set", f"user {user.id}")
 
 
@@ -191,7 +221,3 @@ def speak(app: App, user: User, language: Language) -> None:
 
 
 _SHOWN = 16  # characters of a hash that name a session
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import structlog
 from sqlalchemy import Connection
 
+from config import tracing
 from config.wiring import App
 from jobs import guarding, notifying, parking, pipeline
 from jobs.refusals import BatchRefused
@@ -84,11 +85,34 @@ def work_one(app: App, heartbeat: Heartbeat) -> bool:
             structlog.contextvars.bound_contextvars(
                 batch=chunk.batch_id, stage=chunk.stage, chunk=chunk.number, attempt=chunk.attempts
             ),
+            _traced(app, chunk),
         ):
             _work(app, connection, chunk)
     guarding.stop_guessers(app, chunk)
     pipeline.advance(app, chunk.batch_id)
     return True
+
+
+@contextmanager
+def _traced(app: App, chunk: Chunk) -> Iterator[None]:
+    """A span named after the stage, in the trace that began where the batch was handed in; nothing where none is on."""
+    if not tracing.is_on():
+        yield
+        return
+    with transaction(app.engine) as connection:
+        batch = batches.by_id(connection, chunk.batch_id)
+    assert batch is not None
+    with tracing.span(
+        chunk.stage,
+        below=batch.trace,
+        batch=batch.id,
+        kind=batch.kind,
+        chunk=chunk.number,
+        attempt=chunk.attempts,
+        lane=chunk.lane,
+        rows=None if chunk.stage == "read" else chunk.last - chunk.first + 1,
+    ):
+        yield
 
 
 def _work(app: App, connection: Connection, chunk: Chunk) -> None:
@@ -97,12 +121,16 @@ def _work(app: App, connection: Connection, chunk: Chunk) -> None:
         log.info("chunk done")
     except LeaseLost:
         log.warning("lease lost; nothing was committed")
+        tracing.fail("lease lost")
     except BatchRefused as refusal:
+        tracing.fail(refusal.code)
         _refuse(app, chunk, refusal)
     except StoreUnavailable as outage:
         log.warning("outage", error=str(outage))
+        tracing.fail(outage.code)
         _give_back(app, chunk, str(outage), counted=False)
     except Exception as error:
+        tracing.fail(type(error).__name__)
         if is_outage(error):
             log.warning("the database went away", error=str(error))
             connection.invalidate()

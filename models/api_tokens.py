@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -131,6 +132,18 @@ def listed(connection: Connection, account_id: int | None) -> list[dict[str, Any
         ),
         {"account": account_id},
     )  # fmt: skip
+
+
+def forget(connection: Connection, before: datetime, most: int) -> list[dict[str, Any]]:
+    """Delete tokens that were no good any more before a time, at most so many; what is to be remembered of each."""
+    return records(
+        connection,
+        "DELETE FROM api_tokens t USING accounts a WHERE a.id = t.account_id AND t.id IN (SELECT id FROM api_tokens"
+        " WHERE least(revoked_at, expires_at) < %(before)s ORDER BY id LIMIT %(most)s)"
+        " RETURNING t.id, a.number, t.name, t.start, t.created_by, t.used_at::text, t.used_from",
+        ("token", "account", "name", "start", "created_by", "last_used", "last_used_from"),
+        {"before": before, "most": most},
+    )
 
 
 def revoke(connection: Connection, token_id: int, account_id: int | None) -> bool:

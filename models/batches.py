@@ -61,6 +61,8 @@ batches = Table(
     Column("results", JSONB),
     # Whether rows and files are still there, or retention has deleted them.
     Column("content", Text, nullable=False, server_default="kept"),
+    # The W3C trace context in which it was handed in, where traces are kept.
+    Column("trace", Text),
     UniqueConstraint("account_id", "request_key"),
     CheckConstraint(
         "state IN ('received', 'reading', 'previewed', 'running', 'exporting', 'done', 'failed', 'cancelled')",
@@ -102,6 +104,7 @@ class Batch:
     reason: dict[str, Any] | None
     results: dict[str, Any] | None
     content: str
+    trace: str | None
 
     @property
     def is_atomic(self) -> bool:
@@ -136,11 +139,11 @@ def add(connection: Connection, record: dict[str, Any]) -> int | None:
     """Record a batch; None if the account used the request key before."""
     return connection.execute(
         text(
-            "INSERT INTO batches (account_id, kind, filename, sha256, size, request_key, request_digest, options)"
-            " VALUES (:account_id, :kind, :filename, :sha256, :size, :request_key, :request_digest,"
-            " cast(:options AS jsonb)) ON CONFLICT (account_id, request_key) DO NOTHING RETURNING id"
+            "INSERT INTO batches (account_id, kind, filename, sha256, size, request_key, request_digest, options,"
+            " trace) VALUES (:account_id, :kind, :filename, :sha256, :size, :request_key, :request_digest,"
+            " cast(:options AS jsonb), :trace) ON CONFLICT (account_id, request_key) DO NOTHING RETURNING id"
         ),
-        record | {"options": json.dumps(record["options"])},
+        {"trace": None} | record | {"options": json.dumps(record["options"])},
     ).scalar()
 
 

@@ -86,6 +86,7 @@ deliveries = Table(
     CheckConstraint("state IN ('waiting', 'delivered', 'failed')", name="state"),
     CheckConstraint("(endpoint_id IS NULL) <> (address IS NULL)", name="receiver"),
 )
+Index("ix_events_at", events.c.at)
 Index(
     "ix_deliveries_waiting",
     deliveries.c.endpoint_id,
@@ -323,9 +324,15 @@ def replay(connection: Connection, *, delivery_id: int | None = None, endpoint_i
 
 
 def log(
-    connection: Connection, *, account_id: int | None, endpoint_id: int | None, state: str | None, limit: int
+    connection: Connection,
+    *,
+    account_id: int | None = None,
+    endpoint_id: int | None = None,
+    state: str | None = None,
+    before: int | None = None,
+    limit: int,
 ) -> list[dict[str, Any]]:
-    """The newest deliveries, of one account or endpoint or of all, in one state or in any."""
+    """The newest deliveries, of one account or endpoint or of all, in one state or in any, older than one."""
     return records(
         connection,
         "SELECT d.id, e.message_id, a.number, e.type, e.subject, e.at, coalesce(w.url, d.address), d.endpoint_id,"
@@ -334,7 +341,8 @@ def log(
         " LEFT JOIN webhook_endpoints w ON w.id = d.endpoint_id"
         " WHERE (%(account)s::bigint IS NULL OR e.account_id = %(account)s)"
         " AND (%(endpoint)s::bigint IS NULL OR d.endpoint_id = %(endpoint)s)"
-        " AND (%(state)s::text IS NULL OR d.state = %(state)s) ORDER BY d.id DESC LIMIT %(limit)s",
+        " AND (%(state)s::text IS NULL OR d.state = %(state)s)"
+        " AND (%(before)s::bigint IS NULL OR d.id < %(before)s) ORDER BY d.id DESC LIMIT %(limit)s",
         (
             "id",
             "message_id",
@@ -351,5 +359,22 @@ def log(
             "answered",
             "next",
         ),
-        {"account": account_id, "endpoint": endpoint_id, "state": state, "limit": limit},
+        {"account": account_id, "endpoint": endpoint_id, "state": state, "before": before, "limit": limit},
     )
+
+
+def forget(connection: Connection, before: datetime, most: int) -> int:
+    """Delete the oldest events from before a time of which nothing waits to be delivered, at most so many; how many."""
+    return run(
+        connection,
+        "WITH old AS MATERIALIZED (SELECT id FROM events e WHERE at < %(before)s AND NOT EXISTS (SELECT FROM deliveries"
+        " d WHERE d.event_id = e.id AND d.state = 'waiting') ORDER BY at LIMIT %(most)s FOR UPDATE SKIP LOCKED),"
+        " gone AS (DELETE FROM deliveries d USING old WHERE d.event_id = old.id)"
+        " DELETE FROM events e USING old WHERE e.id = old.id",
+        {"before": before, "most": most},
+    )
+
+
+def is_known(connection: Connection, delivery_id: int) -> bool:
+    """Whether there is such a delivery."""
+    return bool(fetch(connection, "SELECT FROM deliveries WHERE id = %(id)s", {"id": delivery_id}))

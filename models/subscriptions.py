@@ -20,7 +20,7 @@ from sqlalchemy import (
     func,
 )
 
-from models.database import metadata, records, run
+from models.database import fetch, metadata, records, run
 
 subscriptions = Table(
     "mail_subscriptions",
@@ -59,6 +59,14 @@ def save(
             "language": language,
         },
     )
+
+
+def count(connection: Connection, account_id: int, but: str) -> int:
+    """How many addresses an account has said something of, but for one."""
+    query = (
+        "SELECT count(*) FROM mail_subscriptions WHERE account_id = %(account)s AND lower(address) <> lower(%(but)s)"
+    )
+    return int(fetch(connection, query, {"account": account_id, "but": but})[0][0])
 
 
 def listed(connection: Connection, account_id: int | None) -> list[dict[str, Any]]:

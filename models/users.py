@@ -17,6 +17,7 @@ from sqlalchemy import (
     Index,
     Table,
     Text,
+    UniqueConstraint,
     func,
 )
 
@@ -35,6 +36,11 @@ users = Table(
     Column("permission", Text, nullable=False, server_default="read"),
     Column("state", Text, nullable=False, server_default="active"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # Who the OpenID Connect provider says it is, since the first sign-in there: an address may become another's.
+    Column("openid_issuer", Text),
+    Column("openid_subject", Text),
+    CheckConstraint("(openid_issuer IS NULL) = (openid_subject IS NULL)", name="openid"),
+    UniqueConstraint("openid_issuer", "openid_subject"),
     CheckConstraint("permission IN ('read', 'submit', 'manage')", name="permission"),
     CheckConstraint("state IN ('active', 'suspended')", name="state"),
 )
@@ -69,15 +75,38 @@ class User:
     permission: Permission
     state: str
     created_at: datetime
+    openid_issuer: str | None
+    openid_subject: str | None
+
+    @property
+    def openid(self) -> tuple[str | None, str | None]:
+        """Issuer and subject that an OpenID Connect provider knows this person by."""
+        return self.openid_issuer, self.openid_subject
 
 
 _COLUMNS = ", ".join(f"u.{field.name}" for field in fields(User))
 
 
-def by_email(connection: Connection, email: str) -> User | None:
-    """The user with an e-mail address, in any case."""
+def by_email(connection: Connection, email: str, *, lock: bool = False) -> User | None:
+    """The user with an e-mail address, in any case; locked for a change when ``lock``."""
     query = f"SELECT {_COLUMNS} FROM users u WHERE lower(u.email) = lower(%(email)s)"
+    query += " FOR NO KEY UPDATE" if lock else ""
     return next((User(*row) for row in fetch(connection, query, {"email": email})), None)
+
+
+def by_openid(connection: Connection, issuer: str, subject: str) -> User | None:
+    """The user whom a provider knows as a subject."""
+    query = f"SELECT {_COLUMNS} FROM users u WHERE u.openid_issuer = %(issuer)s AND u.openid_subject = %(subject)s"
+    return next((User(*row) for row in fetch(connection, query, {"issuer": issuer, "subject": subject})), None)
+
+
+def set_openid(connection: Connection, user_id: int, issuer: str | None, subject: str | None) -> None:
+    """Remember whom a provider knows a user as, or forget it (None)."""
+    run(
+        connection,
+        "UPDATE users SET openid_issuer = %(issuer)s, openid_subject = %(subject)s WHERE id = %(id)s",
+        {"id": user_id, "issuer": issuer, "subject": subject},
+    )
 
 
 def listed(connection: Connection, account_id: int | None) -> list[dict[str, Any]]:
@@ -172,6 +201,17 @@ def sessions_of(connection: Connection, user_id: int) -> list[dict[str, Any]]:
         " AND ended_at IS NULL AND expires_at > now() ORDER BY seen_at DESC",
         ("token_hash", "created", "seen", "user_agent", "address"),
         {"user": user_id},
+    )
+
+
+def forget_sessions(connection: Connection, before: datetime, most: int) -> int:
+    """Delete sessions that were over before a time, at most so many; says how many. A user's last one stays."""
+    return run(
+        connection,
+        "DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions s"
+        " WHERE least(ended_at, expires_at) < %(before)s"
+        " AND EXISTS (SELECT FROM sessions o WHERE o.user_id = s.user_id AND o.seen_at > s.seen_at) LIMIT %(most)s)",
+        {"before": before, "most": most},
     )
 
 

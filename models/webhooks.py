@@ -112,6 +112,12 @@ def listed(connection: Connection, account_id: int | None) -> list[dict[str, Any
     )
 
 
+def count(connection: Connection, account_id: int) -> int:
+    """How many endpoints an account has."""
+    query = "SELECT count(*) FROM webhook_endpoints WHERE account_id = %(account)s AND state <> 'removed'"
+    return int(fetch(connection, query, {"account": account_id})[0][0])
+
+
 def change_state(connection: Connection, endpoint_id: int, state: str, reason: str | None = None) -> None:
     """Let an endpoint be active, paused, disabled or removed. An active one starts with a clean sheet."""
     run(

@@ -73,6 +73,10 @@ class Remote:
 
         return self._run(read(), folder)
 
+    def has_folder(self, folder: str) -> bool:
+        """Whether there is such a folder."""
+        return self._run(self._client.isdir(folder), folder)
+
     def make_folder(self, folder: str) -> None:
         """Make a folder where it is not."""
 

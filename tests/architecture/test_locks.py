@@ -14,8 +14,9 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 LOCKS = {
-    "requirements.lock": [*PROJECT["dependencies"], *EXTRAS["embedded"], *EXTRAS["dev"]],
+    "requirements.lock": [*PROJECT["dependencies"], *EXTRAS["embedded"], *EXTRAS["dev"], *EXTRAS["otel"]],
     "requirements.production.lock": PROJECT["dependencies"],
+    "requirements.traced.lock": [*PROJECT["dependencies"], *EXTRAS["otel"]],
 }
 
 
@@ -45,9 +46,8 @@ def test_every_locked_package_has_hashes(name: str):
     assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
 
 
-def test_production_has_the_versions_that_were_tested():
+@pytest.mark.parametrize("name", list(LOCKS)[1:])
+def test_production_has_the_versions_that_were_tested(name: str):
     """What is installed in production is what the tests ran with."""
     tested = locked("requirements.lock")
-    assert {
-        name: have for name, have in locked("requirements.production.lock").items() if not have <= tested[name]
-    } == {}
+    assert {name: have for name, have in locked(name).items() if not have <= tested[name]} == {}

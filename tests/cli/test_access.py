@@ -44,6 +44,7 @@ def test_users_and_tokens_and_the_server(env: dict[str, str], start: Start):
     again = run(env, "users", "add", "ADA@example.com", *words, "--lang", "it", stdin="a long password\n")
     assert (again.returncode, "Esiste già" in again.stderr) == (1, True)
     assert told(env, "users", "password", "ada@example.com", "--password-stdin", stdin="another password\n")
+    assert told(env, "users", "unlink", "ada@example.com") == {"email": "ada@example.com", "openid": None}
     assert told(env, "users", "suspend", "ada@example.com")["state"] == "suspended"
     [user] = told(env, "users", "list", "--account", "VENDOR")["users"]
     assert (user["email"], user["state"]) == ("ada@example.com", "suspended")

@@ -179,6 +179,14 @@ def test_a_file_that_its_sender_still_writes_is_put_back(app: App, sshd: Sshd, m
     assert taken(app)[0].size == len(LIST) + 12
 
 
+def die(app: App, drop: Drop, step: str) -> None:
+    """Look into a drop in a process that is killed at a step."""
+    words = [sys.executable, "-m", "tests.jobs.killed_poll", step, drop.name]
+    environment = os.environ | app.settings.environment() | {"KEYMILL_KEY_ENCRYPTION_KEY": "A" * 43 + "="}
+    died = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
+    assert died.returncode == 9, died.stderr
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_any_step_the_next_poll_completes(step: str, app: App, sshd: Sshd, make: Make) -> None:
     """A poll is killed right before or right after each step; the next one takes the file once and archives it."""
@@ -186,10 +194,7 @@ def test_killed_at_any_step_the_next_poll_completes(step: str, app: App, sshd: S
     big = LIST + "ABC-1;Verdi\n" * 500_000
     put(sshd, "list.csv", big)
     put(sshd, "bad.csv", "no end")
-    words = [sys.executable, "-m", "tests.jobs.killed_poll", step, drop.name]
-    environment = os.environ | app.settings.environment() | {"KEYMILL_KEY_ENCRYPTION_KEY": "A" * 43 + "="}
-    died = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
-    assert died.returncode == 9, died.stderr
+    die(app, drop, step)
     wait_until(lambda: not polling.poll(app, drop).is_busy, "the lock of the killed one is still held")
     assert polling.poll(app, drop).error is None
     (batch,) = taken(app)

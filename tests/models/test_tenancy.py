@@ -18,10 +18,13 @@ CATALOGUE = {"products", "releases", "upgrade_paths"}
 # What an account of the vendor's customers has in it; every other table is closed to them.
 OWN = {
     "accounts", "api_tokens", "approvals", "batches", "chunks", "commitments", "contract_lines", "contracts",
-    "delegations", "draw_downs", "header_mappings", "licenses", "maintenance", "notifications", "outcomes", "previews",
-    "rows", "serials", "sessions", "shares", "statements", "uploads", "usage_reports", "user_fields",
-    "users", "vouchers",
+    "delegations", "deliveries", "draw_downs", "drop_boxes", "events", "header_mappings", "hidden_results", "licenses",
+    "mail_subscriptions", "maintenance", "notifications", "outcomes", "previews", "rows", "serials", "sessions",
+    "shares", "ssh_keys", "statements", "uploads", "usage_reports", "user_fields", "users", "vouchers",
+    "webhook_endpoints",
 }  # fmt: skip
+# Closed, and the policy says so too: what runs when, and where the vendor looks for files.
+VENDORS = {"drops", "drop_files", "schedules", "schedule_runs"}
 # A column that may be read, where the first one may not.
 READABLE = {"sessions": "user_id"}
 
@@ -61,6 +64,19 @@ def test_every_table_is_closed_or_has_one_policy(engine: Engine):
     assert [row for row in rows if row[1:] != (True, 1)] == []
 
 
+def test_the_vendors_business_is_closed_twice(engine: Engine):
+    """Schedules and drops: nothing is granted, and a grant by mistake would show no row."""
+    with engine.connect() as connection:
+        rows = fetch(
+            connection,
+            "SELECT c.relname, pg_get_expr(p.polqual, p.polrelid) FROM pg_class c"
+            " JOIN pg_policy p ON p.polrelid = c.oid WHERE c.relrowsecurity"
+            " AND NOT has_any_column_privilege(%(role)s, c.oid, 'SELECT')",
+            {"role": ROLE},
+        )
+    assert {(table, "false") for table in VENDORS} <= set(rows)
+
+
 def test_a_tenant_may_write_nothing(engine: Engine):
     """The role may read and do nothing else, sequences included."""
     with engine.connect() as connection:
@@ -91,7 +107,10 @@ def test_an_account_sees_what_was_delegated_and_shared(app: App, world: World):
     distributor, friend, owner = seen(app, "DIST"), seen(app, "FRIEND"), seen(app, "ONE")
     for table in ("licenses", "maintenance", "contracts", "statements", "usage_reports", "serials", "user_fields"):
         assert distributor[table] == owner[table] > 0, table
-    for table in ("batches", "rows", "outcomes", "users", "api_tokens", "uploads", "sessions", "vouchers"):
+    for table in (
+        "batches", "rows", "outcomes", "users", "api_tokens", "uploads", "sessions", "vouchers", "webhook_endpoints",
+        "deliveries", "mail_subscriptions", "ssh_keys", "hidden_results",
+    ):  # fmt: skip
         assert distributor[table] == friend[table] == 0, table
     assert owner["licenses"] == 3  # two certificates and a draw-down
     assert {table: friend[table] for table in ("licenses", "shares", "user_fields", "maintenance")} == {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +20,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 
 from config.wiring import App
 from jobs import api_tokens
+from jobs.reading import source_name
 from tests.apps import Submit, account, one, product
 from tests.web.conftest import Client, addressed, serving
 from web.api import events
@@ -44,7 +46,9 @@ class Documented:
             part = self.document["components"]["schemas"][name]
         return part
 
-    def call(self, operation_id: str, content: bytes | None = None, media_type: str = "", **values: Any) -> Any:
+    def call(
+        self, operation_id: str, content: bytes | Iterator[bytes] | None = None, media_type: str = "", **values: Any
+    ) -> Any:
         """Call an operation with values for its parameters, by the names that the document gives them."""
         method, path, operation = self.operations[operation_id]
         query: dict[str, Any] = {}
@@ -58,7 +62,7 @@ class Documented:
             elif parameter["in"] == "query":
                 query[parameter["name"]] = value
             else:
-                headers[parameter["name"]] = value
+                headers[parameter["name"]] = str(value)
         body = operation.get("requestBody", {}).get("content", {})
         json_body = None
         if content is not None:
@@ -118,6 +122,55 @@ def test_a_whole_batch_by_the_document_alone(
     assert voucher.encode() in httpx.get(next(f["link"] for f in links if f["role"] == "result")).content
     assert mine.call("list_licenses", limit=1)["licenses"][0]["number"] == rows[0]["license"]
     mine.http.close()
+
+
+def test_a_large_file_over_a_bad_line_by_the_document_alone(app: App, client: Client, server: str):
+    """More than 100 MB in pieces: the line breaks in one, the answer to another is lost, and it goes on from there."""
+    account(app, "OEM")
+    document = httpx.get(f"{server}/api/v1/openapi.json").json()
+    mine = Documented(document, api_tokens.create(app, "OEM", "x", "submit", actor="test")["secret"])
+    content = b"code;company\nABC-1;Acme\n" + b"\n" * 105_000_000
+    sha256 = hashlib.sha256(content).hexdigest()
+    made = mine.call("start_upload", filename="big.csv", size=len(content), sha256=sha256)
+    links = mine.operations["start_upload"][2]["responses"]["201"]["links"]
+    assert all(link["operationId"] in mine.operations for link in links.values())
+    piece, sent, breaks = 20 * made["least_piece"], 0, 0
+    before, block, offset = 0, b"", made["offset"]
+    while offset < made["size"]:
+        block = content[offset : offset + piece]
+        sent += 1
+        try:
+            answer = mine.call(
+                "send_piece", _broken(block) if sent == 2 else block, "application/octet-stream",
+                upload=made["upload"], **{"Upload-Offset": offset},
+            )  # fmt: skip
+            if sent == 4:
+                raise ConnectionError("the answer was lost")
+            before, offset = offset, answer["offset"]
+        except ConnectionError:
+            breaks += 1
+            before, offset = offset, mine.call("show_upload", upload=made["upload"])["offset"]
+            assert offset == before + (len(block) if sent == 4 else 0)
+    assert (sent, breaks) == (7, 2)
+    told = mine.operations["send_piece"][2]["responses"]["409"]["description"]
+    assert "wrong_offset" in told
+    with pytest.raises(AssertionError, match="wrong_offset"):  # the last one again, as if its answer had been lost
+        mine.call("send_piece", block, "application/octet-stream", upload=made["upload"], **{"Upload-Offset": before})
+    order: dict[str, Any] = {"kind": "redeem-vouchers", "upload": made["upload"], "Idempotency-Key": "big"}
+    batch = mine.call(links["send_batch"]["operationId"], **order)["batch"]
+    shown = mine.call("show_batch", batch=batch)
+    assert (shown["file"], shown["sha256"], shown["state"]) == ("big.csv", sha256, "received")
+    stored = hashlib.sha256()
+    for block in app.store.get(source_name(sha256)):
+        stored.update(block)
+    assert stored.hexdigest() == sha256
+    mine.http.close()
+
+
+def _broken(block: bytes) -> Iterator[bytes]:
+    """A piece whose line breaks in the middle of it."""
+    yield block[: len(block) // 2]
+    raise ConnectionError("the line broke")
 
 
 EXAMPLES = 8  # of each operation, valid and not

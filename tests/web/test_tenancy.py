@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import asyncssh
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -67,6 +68,21 @@ TRIES = {
     "GET /api/v1/tokens": Try("own"),
     "POST /api/v1/tokens": Try("everybody", json={"name": "one more"}),
     "DELETE /api/v1/tokens/{token}": Try("hidden", own="no"),
+    "GET /api/v1/webhooks": Try("empty"),
+    "POST /api/v1/webhooks": Try("everybody", json={"url": "https://hook.example/mine"}),
+    "POST /api/v1/webhooks/{webhook}/pause": Try("hidden"),
+    "POST /api/v1/webhooks/{webhook}/resume": Try("hidden"),
+    "POST /api/v1/webhooks/{webhook}/secret": Try("hidden", json={}),
+    "POST /api/v1/webhooks/{webhook}/test": Try("hidden", own="no"),
+    "POST /api/v1/webhooks/{webhook}/replay": Try("hidden", own="no"),
+    "DELETE /api/v1/webhooks/{webhook}": Try("hidden", own="no"),
+    "GET /api/v1/deliveries": Try("empty"),
+    "POST /api/v1/deliveries/{delivery}/replay": Try("hidden"),
+    "GET /api/v1/mails": Try("empty"),
+    "PUT /api/v1/mails": Try("everybody", json={"address": "me@here.example"}),
+    "GET /api/v1/ssh-keys": Try("empty"),
+    "POST /api/v1/ssh-keys": Try("everybody"),
+    "DELETE /api/v1/ssh-keys/{key}": Try("hidden", own="no"),
     "GET /files/{token}/{filename}": Try("hidden", own="no"),
     "GET /.well-known/jwks.json": Try("everybody"),
     "GET /.well-known/revocations.jwt": Try("everybody"),
@@ -102,9 +118,13 @@ def ask(client: httpx.Client, route: str, world: World) -> httpx.Response:
     places = {
         "batch": world.batch, "number": world.licenses[0], "statement": world.statement, "upload": world.upload,
         "token": world.token, "schedule": "nightly", "kind": "register-serials", "filename": "keys.csv",
+        "webhook": world.webhook, "delivery": world.delivery, "key": world.ssh_key,
     }  # fmt: skip
     url = (path + tried.query).format(**places)
-    return client.request(method, url, headers=tried.headers, content=tried.content, json=tried.json)
+    body = tried.json
+    if route == "POST /api/v1/ssh-keys":
+        body = {"public_key": asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()}
+    return client.request(method, url, headers=tried.headers, content=tried.content, json=body)
 
 
 def test_every_route_is_tried(app: App):
@@ -140,6 +160,12 @@ def state(app: App) -> list[Any]:
         "SELECT jsonb_agg(to_jsonb(u) ORDER BY id) FROM uploads u WHERE id = 'upload-of-one'",
         "SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM api_tokens t WHERE name = 'kept'",
         "SELECT count(*) FROM audit_log WHERE starts_with(action, 'key')",
+        "SELECT jsonb_agg(to_jsonb(w) ORDER BY id) FROM webhook_endpoints w WHERE url LIKE '%%/of-one'",
+        "SELECT count(*) FROM webhook_secrets s JOIN webhook_endpoints w ON w.id = endpoint_id"
+        " WHERE url LIKE '%%/of-one'",
+        "SELECT jsonb_agg(to_jsonb(d) ORDER BY id) FROM deliveries d",
+        "SELECT jsonb_agg(to_jsonb(s) ORDER BY id) FROM mail_subscriptions s WHERE address = 'desk@one.example'",
+        "SELECT jsonb_agg(to_jsonb(k) ORDER BY id) FROM ssh_keys k WHERE comment = 'of ONE'",
     )
     return [one(app, query) for query in queries]
 
@@ -153,7 +179,8 @@ def test_the_owner_gets_it(client: Any, world: World):
             assert found.status_code == 200, (route, found.text)
             assert any(found.json().values()), route
     assert ask(owner, "DELETE /api/v1/uploads/{upload}", world).status_code == 204
-    assert ask(owner, "DELETE /api/v1/tokens/{token}", world).status_code == 204
+    for route in ("tokens/{token}", "webhooks/{webhook}", "ssh-keys/{key}"):
+        assert ask(owner, f"DELETE /api/v1/{route}", world).status_code == 204
 
 
 def test_delegated_and_shared_licenses_are_shown(client: Any, world: World):

@@ -188,7 +188,9 @@ class Asked(BaseModel):
     value: Annotated[list[str], Field(description="A value for all rows: `column=value`.", max_length=50)] = Field(
         default_factory=list
     )
-    upload: Annotated[str | None, Field(max_length=100, description="An upload in pieces, instead of a body.")] = None
+    upload: Annotated[
+        str | None, Field(max_length=100, description="An upload in pieces that has all of them, instead of a body.")
+    ] = None
 
 
 @router.post(

@@ -1,4 +1,7 @@
-"""Uploads in pieces, for large files and bad lines."""
+"""Uploads in pieces, for large files and bad lines.
+
+The document alone must be enough to write a client, breaks of the line included (tests/web/test_openapi.py).
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,28 @@ from jobs import uploads
 from models.uploads import Upload as Stored
 from web import bodies
 from web.callers import Sender
+from web.problems import problem_response
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 UploadId = Annotated[str, Path(max_length=100)]
 PIECE = ("application/octet-stream",)
+TAG = {
+    "name": "uploads",
+    "description": "A file of more than 100 MB, or a bad line: announce it (`start_upload`), send its pieces one after "
+    "the other (`send_piece`), each from the `offset` of the last answer on, until `offset` is `size`, then hand it in "
+    "(`send_batch` with `upload` and no body). After a broken connection, an answer that was lost or a 409, ask where "
+    "it stands (`show_upload`) and go on at its `offset`: a piece is there as a whole or not at all. Any server takes "
+    "the next piece.",
+}
+_NEXT = {
+    name: {"operationId": name, "parameters": {f"{place}.upload": "$response.body#/upload"}, "description": told}
+    for name, place, told in (
+        ("send_piece", "path", "The next piece, from `offset` on."),
+        ("show_upload", "path", "After a break: where to go on."),
+        ("drop_upload", "path", "Give it up."),
+        ("send_batch", "query", "Hand the file in, once `offset` is `size`."),
+    )
+}
 
 
 class Announced(BaseModel):
@@ -35,7 +56,8 @@ class Upload(BaseModel):
     size: int
     offset: int = Field(description="Bytes that are here: the next piece starts there.")
     sha256: str
-    expires: datetime
+    expires: datetime = Field(description="Then it is forgotten; announce it again.")
+    least_piece: int = Field(description="Bytes that every piece but the last one has at least.")
 
 
 def _shown(upload: Stored) -> Upload:
@@ -46,10 +68,11 @@ def _shown(upload: Stored) -> Upload:
         offset=upload.offset,
         sha256=upload.sha256,
         expires=upload.expires_at,
+        least_piece=uploads.LEAST_PIECE,
     )
 
 
-@router.post("", operation_id="start_upload", status_code=201)
+@router.post("", operation_id="start_upload", status_code=201, responses={201: {"links": _NEXT}})
 def start(announced: Announced, caller: Sender) -> Upload:
     """Announce a file. Then send its pieces, and name the upload in `POST /batches?upload=`."""
     name = bodies.file_name(announced.filename, "upload")
@@ -65,6 +88,11 @@ def show(upload: UploadId, caller: Sender) -> Upload:
 @router.patch(
     "/{upload}",
     operation_id="send_piece",
+    responses={
+        200: {"links": _NEXT},
+        409: problem_response("`wrong_offset`: the upload stands elsewhere. Ask where, and go on from there."),
+        413: problem_response("`file_too_large`: the piece goes beyond the announced size."),
+    },
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -78,9 +106,13 @@ async def send(
     caller: Sender,
     upload_offset: Annotated[int, Header(alias="Upload-Offset", ge=0, le=2**53, description="Where the piece starts.")],
 ) -> Upload:
-    """Send the next piece: at least 1 MiB, but for the last one. A piece that breaks off leaves nothing."""
+    """Send the next piece: as many bytes as you like, at least `least_piece` of them but for the last one.
+
+    A piece that breaks off leaves nothing: ask where the upload stands, and send it again from there.
+    """
     found = await run_in_threadpool(uploads.find, caller.seen, upload)
-    async with bodies.received(request, max(found.size - found.offset, 0), PIECE) as body:
+    most = max(found.size - upload_offset, 0)  # of a piece that was sent before, too: it is told where to go on
+    async with bodies.received(request, most, PIECE) as body:
         await run_in_threadpool(uploads.extend, caller.app, found, upload_offset, body.path)
     return _shown(await run_in_threadpool(uploads.find, caller.seen, upload))
 

@@ -63,7 +63,7 @@ def _show(request: Request, me: Visitor, account: Account, *, refused: str | Non
         422 if refused else 200,
         account=account,
         users=users.listed(me.seen, account.number),
-        ssh_keys=ssh_keys.list_keys(me.app, account.number),
+        ssh_keys=ssh_keys.list_keys(me.seen, account.number),
         tokens=api_tokens.listed(me.seen, account.number),
         permissions=PERMISSIONS,
         kinds=kinds,
@@ -159,7 +159,7 @@ def add_ssh_key(request: Request, me: Signed, account: Managed, sent: Sent) -> R
 @router.post("/{number}/ssh-keys/{key}/revoke")
 def revoke_ssh_key(key: int, me: Signed, account: Managed, _sent: Sent) -> Response:
     """End a key of the account for good."""
-    for one in ssh_keys.list_keys(me.app, account.number):
+    for one in ssh_keys.list_keys(me.seen, account.number):
         if one.id == key:
             ssh_keys.revoke(me.app, one.fingerprint, actor=me.actor)
             return _back(account)

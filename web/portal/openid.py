@@ -1,6 +1,7 @@
 """Signing in with an OpenID Connect provider: authorization code with PKCE, and the ID token checked. Home of joserfc.
 
-The provider answers for who somebody is, by an e-mail address that it verified; what they may do stays with us.
+The provider answers for who somebody is, by a subject of its own, and the first time by an e-mail address that it
+verified; what they may do stays with us.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from config.settings import Settings
 from config.wiring import App
 from jobs import sealing
 from jobs.refusals import Refused
+from jobs.users import Known
 
 log = structlog.get_logger("keymill.web")
 AWAY_SECONDS = 600  # that somebody may stay at the provider
@@ -32,6 +34,7 @@ ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]  # signatures of the provider'
 _PATIENCE_SECONDS = 10
 _PURPOSE = "sign-in with OpenID Connect"
 _MOST_BYTES = 1_000_000
+_LONGEST_SUBJECT = 255  # characters, as the standard says
 _SKEW_SECONDS = 60  # that the provider's clock may be off
 
 
@@ -66,8 +69,8 @@ def leave(app: App, back: str) -> Away:
     return Away(url, sealing.sealed(app, _PURPOSE, kept, int(time.time()) + AWAY_SECONDS))
 
 
-def come_back(app: App, sealed: str, *, code: str, state: str) -> tuple[str, str]:
-    """The e-mail address of who comes back, and where they wanted to go. Raises :class:`Refused`."""
+def come_back(app: App, sealed: str, *, code: str, state: str) -> tuple[Known, str]:
+    """Who comes back, and where they wanted to go. Raises :class:`Refused`."""
     kept = sealing.opened(app, _PURPOSE, sealed)
     if kept is None or not code or not hmac.compare_digest(kept[0].encode(), state.encode()):
         raise _not_signed_in("the answer does not belong to a request of this browser")
@@ -87,9 +90,8 @@ def come_back(app: App, sealed: str, *, code: str, state: str) -> tuple[str, str
     )
     claims = _checked(app, configuration, str(answer.get("id_token", "")), nonce)
     email = claims.get("email")
-    if not isinstance(email, str) or claims.get("email_verified") is not True:
-        raise _not_signed_in("the provider names no e-mail address that it has verified")
-    return email, back
+    is_verified = isinstance(email, str) and claims.get("email_verified") is True
+    return Known(claims["iss"], claims["sub"], email if is_verified else None), back
 
 
 def _checked(app: App, configuration: Mapping[str, Any], token: str, nonce: str) -> Mapping[str, Any]:
@@ -101,6 +103,7 @@ def _checked(app: App, configuration: Mapping[str, Any], token: str, nonce: str)
         aud={"essential": True, "value": app.settings.openid_client_id},
         exp={"essential": True},
         iat={"essential": True},
+        sub={"essential": True},
         nonce={"essential": True, "value": nonce},
     )
     try:
@@ -108,6 +111,8 @@ def _checked(app: App, configuration: Mapping[str, Any], token: str, nonce: str)
         registry.validate(claims)
     except (JoseError, ValueError, KeyError) as error:
         raise _not_signed_in(f"the ID token is not right ({type(error).__name__}: {error})") from error
+    if not isinstance(claims["sub"], str) or len(claims["sub"]) > _LONGEST_SUBJECT:
+        raise _not_signed_in("the ID token has no subject as the standard asks for")
     party = claims.get("azp", app.settings.openid_client_id)
     if party != app.settings.openid_client_id:
         raise _not_signed_in("the ID token is for another party")

@@ -111,9 +111,9 @@ def come_back(
     if not openid.is_offered(app.settings):
         raise nothing_here()
     try:
-        email, back = openid.come_back(app, request.cookies.get(OPENID_COOKIE, ""), code=code, state=state)
+        known, back = openid.come_back(app, request.cookies.get(OPENID_COOKIE, ""), code=code, state=state)
         entry = users.sign_in_known(
-            app, email, user_agent=request.headers.get("user-agent", ""), address=address_of(request)
+            app, known, user_agent=request.headers.get("user-agent", ""), address=address_of(request)
         )
     except Refused as refused:
         response = _ask(request, "", refused=refused)

@@ -68,6 +68,17 @@ def test_redeemed_vouchers_are_free_again(app: App, submit: Submit, revert: Reve
     assert one(app, query, n=first[0].license_number).startswith("reverted by batch ")
 
 
+@pytest.mark.parametrize(("separator", "encoding"), [(";", "cp1252"), ("\t", "utf-16"), ("|", "")])
+def test_the_file_reads_the_same_whatever_the_vendors_habits(
+    separator: str, encoding: str, app: App, submit: Submit, revert: Revert, parties: None
+) -> None:
+    """An account whose files have another separator and another encoding takes batches back all the same."""
+    submit("Voucher code;OEM;Product\nV-1;OEM;APP\nV-2;OEM;APP\n", "load-vouchers", "VENDOR")
+    redeemed = submit("Voucher code;Company\nV-1;Società Più\nV-2;Rossi\n")
+    account(app, "VENDOR", "vendor", separator=separator, encoding=encoding)
+    assert codes(revert(redeemed)) == ["reverted", "reverted"]
+
+
 def test_a_row_is_taken_back_once(app: App, submit: Submit, revert: Revert, parties: None) -> None:
     """The same rows again are answered as done, even when the voucher was redeemed anew; audited by row."""
     submit("Voucher code;OEM;Product\nV-1;OEM;APP\n", "load-vouchers", "VENDOR")

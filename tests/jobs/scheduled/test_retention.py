@@ -69,7 +69,7 @@ def test_an_old_batch_loses_rows_and_files_and_keeps_its_counts(app: App, batche
     """Rows, outcomes, result files and its source go; the line with its counts, and what it did, stay."""
     before = status.of_batch(app, batches[2])
     age(app, batches[2])
-    assert retain(app)["did"] == "1 batches emptied (1 rows), 0 old runs deleted"
+    assert retain(app)["did"].startswith("1 batches emptied (1 rows), 0 old runs, ")
     after = status.of_batch(app, batches[2])
     assert (after["codes"], after["outcomes"], after["rows"]) == (before["codes"], before["outcomes"], 1)
     assert after["content"] == "deleted" and after["results"] is None
@@ -78,7 +78,7 @@ def test_an_old_batch_loses_rows_and_files_and_keeps_its_counts(app: App, batche
     assert outcome_codes(app, batches[2]) == []
     assert one(app, "SELECT count(*) FROM vouchers WHERE code = 'V-3'") == 1
     assert outcome_codes(app, batches[0]) == ["created", "unknown_product"]
-    assert retain(app)["did"] == "0 batches emptied (0 rows), 0 old runs deleted"
+    assert retain(app)["did"].startswith("0 batches emptied (0 rows), 0 old runs, ")
 
 
 def test_bytes_that_a_younger_batch_shares_stay(app: App, batches: list[int]):

@@ -1,7 +1,7 @@
 """A small OpenID Connect provider in a process of its own: ``python -m tests.web.portal.provider PORT``.
 
 It lets everybody in. What a test adds to the address of its authorization endpoint decides what the ID token says:
-``email``, and ``fault``, the one thing that is to be wrong with it.
+``email``, ``sub`` (the address, unless it is given), and ``fault``, the one thing that is to be wrong with it.
 """
 
 from __future__ import annotations
@@ -82,13 +82,14 @@ def id_token(asked: dict[str, str]) -> str:
     """What the provider says of somebody, with a fault where one is asked for."""
     fault, now = asked.get("fault", ""), int(time.time())
     claims: dict[str, Any] = {
-        "iss": issuer, "aud": CLIENT, "sub": "1", "iat": now, "exp": now + 300, "nonce": asked["nonce"],
+        "iss": issuer, "aud": CLIENT, "sub": asked.get("sub", asked["email"].lower()),
+        "iat": now, "exp": now + 300, "nonce": asked["nonce"],
         "email": asked["email"], "email_verified": True,
     }  # fmt: skip
     wrong: dict[str, dict[str, Any]] = {
         "issuer": {"iss": "http://elsewhere.example"}, "audience": {"aud": "another"}, "expired": {"exp": now - 3600},
         "nonce": {"nonce": "another"}, "unverified": {"email_verified": False}, "party": {"azp": "another"},
-        "no e-mail": {"email": None},
+        "no e-mail": {"email": None}, "no subject": {"sub": None}, "long subject": {"sub": "x" * 256},
     }  # fmt: skip
     claims |= wrong.get(fault, {})
     if fault == "no nonce":

@@ -18,7 +18,9 @@ from pydantic import SecretStr
 from config.embedded_processes import free_port
 from config.wiring import App
 from jobs import users
-from tests.apps import account
+from models import users as stored
+from models.database import transaction
+from tests.apps import account, one
 from tests.web.portal.conftest import Person
 from tests.web.portal.provider import CLIENT, SECRET
 
@@ -90,8 +92,8 @@ def test_what_is_sent_along_is_what_the_standard_asks_for(app: App, issuer: str,
 
 @pytest.mark.parametrize(
     "fault",
-    ["issuer", "audience", "expired", "nonce", "no nonce", "unverified", "no e-mail", "party", "shared secret",
-     "unsigned", "foreign key"],
+    ["issuer", "audience", "expired", "nonce", "no nonce", "no subject", "long subject", "party",
+     "shared secret", "unsigned", "foreign key"],
 )  # fmt: skip
 def test_an_id_token_with_anything_wrong_lets_nobody_in(fault: str, email: str, visit: Visit):
     """Each check alone keeps somebody out, with a sentence."""
@@ -99,6 +101,40 @@ def test_an_id_token_with_anything_wrong_lets_nobody_in(fault: str, email: str, 
     answer = go(ann, email=email, fault=fault)
     assert answer.status_code == 422 and "did not work" in answer.text
     assert ann.client.get("/me").url.path == "/sign-in"
+
+
+@pytest.mark.parametrize("fault", ["unverified", "no e-mail"])
+def test_the_first_time_the_address_must_be_verified(fault: str, email: str, visit: Visit):
+    """Later it is not asked for: the subject says who it is."""
+    ann = visit()
+    answer = go(ann, email=email, sub="ann", fault=fault)
+    assert answer.status_code == 422 and "has no access here" in answer.text
+    go(ann, email=email, sub="ann")
+    assert go(visit(), email=email, sub="ann", fault=fault).url.path == "/licenses"
+
+
+def test_an_address_that_is_given_to_another_person_does_not_bring_the_user(app: App, email: str, visit: Visit):
+    """Issuer and subject of the first sign-in decide; the refusal is audited, and the user unlinked on purpose only."""
+    ann, bob = visit(), visit()
+    assert go(ann, email=email, sub="ann").url.path == "/licenses"
+    assert "has no access here" in go(bob, email=email, sub="bob").text
+    assert bob.client.get("/me").url.path == "/sign-in"
+    assert go(visit(), email="ann.married@oem.example", sub="ann").url.path == "/licenses"
+    refused = (
+        "SELECT detail->'openid'->>1 FROM audit_log WHERE action = 'session.refused' AND subject <> 'unknown user'"
+    )
+    assert one(app, refused) == "bob"
+    users.forget_openid(app, email, actor="test")
+    assert ann.client.get("/me").url.path == "/sign-in"
+    assert go(bob, email=email, sub="bob").url.path == "/licenses"
+    assert "has no access here" in go(ann, email=email, sub="ann").text
+
+
+def test_a_subject_of_another_provider_is_another_person(app: App, email: str, visit: Visit, issuer: str):
+    """Two providers may use the same name for two people."""
+    with transaction(app.engine) as connection:
+        stored.set_openid(connection, users.listed(app, "OEM")[0]["user"], "https://former.example", "ann")
+    assert "has no access here" in go(visit(), email=email, sub="ann").text
 
 
 def test_an_answer_belongs_to_the_browser_that_asked(email: str, visit: Visit):
