@@ -42,8 +42,8 @@ _STATUS = {
     "wrong_state": 409,
 }
 _FOUND_NOT = {
-    "no_list", "no_results", "not_found", "unknown_batch", "unknown_contract", "unknown_license", "unknown_link",
-    "unknown_schedule", "unknown_statement", "unknown_token", "unknown_upload",
+    "no_list", "no_results", "not_found", "unknown_batch", "unknown_contract", "unknown_drop", "unknown_license",
+    "unknown_link", "unknown_schedule", "unknown_statement", "unknown_token", "unknown_upload",
 }  # fmt: skip
 
 

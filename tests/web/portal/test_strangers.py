@@ -75,6 +75,7 @@ TRIES = {
     "POST /operations/batches": Try("hidden", {"batch": "1", "action": "cancel"}),
     "POST /operations/kinds": Try("hidden", {"kind": "register-serials", "action": "pause"}),
     "GET /operations/drops": Try("hidden"),
+    "POST /operations/drops": Try("hidden", {"name": "x", "host": "127.0.0.1", "is_compared": "1"}),
     "POST /operations/drops/{name}": Try("hidden", {"action": "pause"}),
     "GET /schedules": Try("hidden"),
     "POST /schedules": Try("hidden", {"name": "x", "job": "expire-vouchers", "expression": "0 2 * * *"}),
