@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -121,3 +122,39 @@ def test_two_people_let_a_batch_run_where_the_account_says_so(
     drive()
     assert "What the rows got" in bea.get(batch)
     assert one(app, "SELECT count(*) FROM licenses") == 2
+
+
+@pytest.fixture
+def at_work(drive: Callable[[], None]) -> Iterator[None]:
+    """A worker in a thread, for pages that wait for the answer of a row."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(0.02):
+            drive()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
+def test_the_vendor_adds_an_account_and_suspends_it(app: App, ann: Person, at_work: None, join: Join, visit: Visit):
+    """As batches of one row; what is wrong with it is told in the form, and nobody is overwritten."""
+    ops = visit(join("VENDOR", "ops@k.example"))
+    new = {"account": "acme", "name": "Acme S.p.A.", "type": "customer", "country": "IT", "email": ""}
+    added = ops.post("/accounts", **new)
+    assert added.url.path.upper() == "/ACCOUNTS/ACME" and "Acme S.p.A." in added.text
+    assert one(app, "SELECT kind FROM batches ORDER BY id DESC LIMIT 1") == "load-accounts"
+    again = ops.post("/accounts", **new | {"name": "Another"})
+    assert again.status_code == 422 and "already" in again.text and 'value="Another"' in again.text
+    wrong = ops.post("/accounts", **new | {"account": "HALO", "country": "Atlantis"})
+    assert wrong.status_code == 422 and "Atlantis" in wrong.text
+    ops.post(f"{HERE}/state", state="suspended")
+    assert ann.client.get("/batches").url.path == "/sign-in"
+    ops.post(f"{HERE}/state", state="active")
+    assert one(app, "SELECT state FROM accounts WHERE number = 'OEM'") == "active"
+    assert ops.post("/accounts/VENDOR/state", state="suspended").status_code == 404
+    ops.post("/accounts/VENDOR/approval", above="", revoking="1")
+    assert one(app, "SELECT approve_revoking FROM accounts WHERE number = 'VENDOR'")
