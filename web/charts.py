@@ -156,7 +156,7 @@ def _nice(value: float) -> float:
     size = 1.0
     while size * 10 <= value:
         size *= 10
-    return next((size * n for n in (1, 2, 4, 8, 10) if size * n >= value), size * 20)
+    return next((size * n for n in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10) if size * n >= value), size * 20)
 
 
 def _svg(title: str, told: str, width: int, height: int, parts: Sequence[str], name: str) -> Markup:
