@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import Json, Lang, Output, Refused, actor, opened_app, read_file, speak
+from cli.output import Json, Lang, Output, actor, opened_app, read_file, speak
 
 if TYPE_CHECKING:
     from jobs.polling import Polled
@@ -49,7 +49,7 @@ def add(
         login,
         host_key,
         str(key_file.absolute()),
-        dict(map(_folder, folders)),
+        drops.folders_of(folders),
         pattern,
         settle,
         marker,
@@ -63,17 +63,6 @@ def add(
         f"con quella comunicata dal gestore. Per verificare tutto: keymill drops test {name}",
     )
     out.document({"drop": name, "host_key": drop.host_key, "fingerprint": fingerprint})
-
-
-def _folder(text: str) -> tuple[str, str]:
-    folder, _, kind = text.rpartition("=")
-    if not folder or not kind:
-        raise Refused(
-            "bad_folder",
-            f"{text} is not FOLDER=KIND. Example: --folder upload/vouchers=redeem-vouchers",
-            f"{text} non è CARTELLA=TIPO. Esempio: --folder upload/voucher=redeem-vouchers",
-        )
-    return folder.rstrip("/") or "/", kind
 
 
 @app.command("list")

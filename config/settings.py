@@ -157,6 +157,11 @@ class Settings(BaseSettings):
     sftp_days: int = Field(
         default=30, ge=1, description="How long results, sent files, refused and unfinished ones are seen by SFTP."
     )
+    drop_keys: Path | None = Field(
+        default=None,
+        description="Folder of the private keys that drops added in the portal sign in with, on every machine with a "
+        "scheduler; default: `drop-keys` of home.",
+    )
     smtp_url: str = Field(
         default="",
         pattern=r"^((smtp|smtps|smtp\+starttls)://([^/@]+@)?(\[[0-9A-Fa-f:]+\]|[^/@:\[\]]+)(:\d{1,5})?/?)?$",

@@ -34,6 +34,15 @@ def find(app: App, number: str) -> Account:
         return find_account(connection, number)
 
 
+def exists(app: App, number: str) -> bool:
+    """Whether there is an account of a number."""
+    try:
+        find(app, number)
+    except Refused:
+        return False
+    return True
+
+
 def set_approval(app: App, number: str, above: str, revoking: bool, *, actor: str) -> None:
     """Say which batches need a second person; ``above`` "": none by its number of keys. Raises :class:`Refused`."""
     if above and not (above.isascii() and above.isdigit() and int(above) <= MOST_KEYS):

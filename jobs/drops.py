@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from config.wiring import App
@@ -15,14 +18,69 @@ from models.drops import Drop
 from storage.drops import DropProblem, connected, pinnable_host_key
 from storage.sftp.server import fingerprint_of
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+MOST_PORT = 65_535
 
-def add(app: App, drop: Drop, *, actor: str) -> tuple[Drop, str]:
-    """Record a drop; with the fingerprint of its host key, which is asked of the server where none is given.
 
-    Raises :class:`Refused`, ``DropProblem``.
+def folders_of(texts: Iterable[str]) -> dict[str, str]:
+    """Kind by folder, of texts ``FOLDER=KIND``. Raises :class:`Refused`."""
+    found = {}
+    for text in texts:
+        folder, _, kind = text.rpartition("=")
+        if not folder or not kind:
+            raise Refused(
+                "bad_folder",
+                f"{text} is not FOLDER=KIND. Example: upload/vouchers=redeem-vouchers",
+                f"{text} non è CARTELLA=TIPO. Esempio: upload/voucher=redeem-vouchers",
+            )
+        found[folder.rstrip("/") or "/"] = kind
+    return found
+
+
+def key_file(app: App, name: str) -> str:
+    """Where a private key lies that somebody names who is not on the machine. Raises :class:`Refused`.
+
+    A portal's user names a file of one folder only: the machine has other keys, which are not theirs to use.
     """
+    folder = key_folder(app)
+    if not NAME.fullmatch(name):
+        raise Refused(
+            "bad_key_name",
+            f"{name!r} is not the name of a key file. Put the private key into {folder} on every machine with a "
+            "scheduler, and give its name only.",
+            f"{name!r} non è il nome di un file di chiave. Mettere la chiave privata in {folder} su ogni macchina con "
+            "uno scheduler e indicarne solo il nome.",
+        )
+    return str(folder / name)
+
+
+def key_folder(app: App) -> Path:
+    """Where the private keys lie that are named in the portal."""
+    return (app.settings.drop_keys or app.settings.home / "drop-keys").absolute()
+
+
+def prepared(app: App, drop: Drop) -> tuple[Drop, str]:
+    """A drop as it would be recorded, and its host key's fingerprint, for a person to compare before it is added.
+
+    Where no host key is given, the server is asked for it. Raises :class:`Refused`, ``DropProblem``.
+    """
+    if not NAME.fullmatch(drop.name):
+        raise Refused(
+            "bad_name",
+            f"{drop.name!r} cannot be the name of a drop. Use up to 60 letters, digits, dots, hyphens, underscores.",
+            f"{drop.name!r} non può essere il nome di un drop. Usare fino a 60 lettere, cifre, punti, trattini, "
+            "trattini bassi.",
+        )
+    if not (drop.host and drop.login and drop.folders and 1 <= drop.port <= MOST_PORT and drop.settle_seconds >= 0):
+        raise Refused(
+            "drop_incomplete",
+            "A drop needs a host, a port (1 to 65535), a user name and at least one folder.",
+            "Un drop richiede host, porta (da 1 a 65535), nome utente e almeno una cartella.",
+        )
     with app.engine.connect() as connection:
-        account = find_account(connection, drop.account)
+        account, is_taken = find_account(connection, drop.account), drops.by_name(connection, drop.name) is not None
+    if is_taken:
+        raise _exists(drop.name)
     allowed = dropping.kinds_of(account)
     for kind in drop.folders.values():
         if kind not in allowed:
@@ -42,16 +100,25 @@ def add(app: App, drop: Drop, *, actor: str) -> tuple[Drop, str]:
             ) from problem
     else:
         key, fingerprint = pinnable_host_key(drop.host, drop.port)
-    pinned = replace(drop, host_key=key, account=account.number)
+    return replace(drop, host_key=key, account=account.number), fingerprint
+
+
+def add(app: App, drop: Drop, *, actor: str) -> tuple[Drop, str]:
+    """Record a drop; with the fingerprint of its host key. Raises as :func:`prepared` does."""
+    pinned, fingerprint = prepared(app, drop)
     with transaction(app.engine) as connection:
-        if not drops.add(connection, account.id, pinned):
-            raise Refused(
-                "drop_exists",
-                f"There is a drop {drop.name} already. Give another name, or remove that one first.",
-                f"Esiste già un drop {drop.name}. Indicare un altro nome, oppure eliminarlo prima.",
-            )
+        if not drops.add(connection, find_account(connection, pinned.account).id, pinned):
+            raise _exists(drop.name)
         audit.record(connection, actor, "drop.add", f"drop {drop.name}", host=drop.host, fingerprint=fingerprint)
     return pinned, fingerprint
+
+
+def _exists(name: str) -> Refused:
+    return Refused(
+        "drop_exists",
+        f"There is a drop {name} already. Give another name, or remove that one first.",
+        f"Esiste già un drop {name}. Indicare un altro nome, oppure eliminarlo prima.",
+    )
 
 
 def find(app: App, name: str) -> Drop:
@@ -109,9 +176,9 @@ def remove(app: App, name: str, *, actor: str, force: bool = False) -> list[str]
                 raise Refused(
                     problem.code,
                     f"{problem.en} What the drop has in hand there cannot be handed back. Mend that, or remove the "
-                    "drop with --force.",
+                    "drop all the same (--force).",
                     f"{problem.it} I file che il drop ha in lavorazione non possono essere restituiti. Rimediare, "
-                    "oppure eliminare il drop con --force.",
+                    "oppure eliminare comunque il drop (--force).",
                 ) from problem
         with transaction(app.engine) as connection:
             drops.remove(connection, name)

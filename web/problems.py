@@ -42,7 +42,7 @@ _STATUS = {
     "wrong_state": 409,
 }
 _FOUND_NOT = {
-    "no_list", "no_results", "not_found", "unknown_batch", "unknown_contract", "unknown_delivery",
+    "no_list", "no_results", "not_found", "unknown_batch", "unknown_contract", "unknown_delivery", "unknown_drop",
     "unknown_license", "unknown_link", "unknown_schedule", "unknown_ssh_key", "unknown_statement", "unknown_token",
     "unknown_upload", "unknown_webhook",
 }  # fmt: skip

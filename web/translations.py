@@ -19,7 +19,7 @@ def texts(language: Language) -> dict[str, str]:
     return {f"{page}.{name}": text for page, names in pages.items() for name, text in names.items()}
 
 
-def said(language: Language, name: str, **values: object) -> str:
+def said(language: Language, name: str, /, **values: object) -> str:
     """A text with its values filled in."""
     text = texts(language)[name]
     return text.format(**values) if values else text

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
@@ -12,11 +15,13 @@ from jobs.kinds.registry import KINDS
 from jobs.refusals import Refused
 from licensing.permissions import PERMISSIONS, Permission
 from models.accounts import Account
+from web.portal import one_row
 from web.portal.pages import page
 from web.portal.visitors import Operator, Sent, Signed, Visitor, nothing_here, text_of
 
 router = APIRouter(prefix="/accounts")
 PAGE = 25
+_COLUMNS = ("account", "name", "type", "email", "country")
 TYPES = ("vendor", "oem", "distributor", "customer")
 Text = Annotated[str, Query(max_length=200)]
 
@@ -41,11 +46,56 @@ def listed(
     request: Request, me: Operator, text: Text = "", type_: Annotated[str, Query(alias="type")] = "", after: Text = ""
 ) -> Response:
     """Every account, by number."""
-    found = accounts.listed(me.seen, text=text.strip(), type_=type_, after=after or None, limit=PAGE + 1)
-    more = found[PAGE - 1]["number"] if len(found) > PAGE else None
+    return _listed(request, me, text.strip(), type_, after)
+
+
+def _listed(
+    request: Request, me: Visitor, text: str = "", type_: str = "", after: str = "", *,
+    refused: str | None = None, given: Mapping[str, str] | None = None,
+) -> Response:  # fmt: skip
+    found = accounts.listed(me.seen, text=text, type_=type_, after=after or None, limit=PAGE + 1)
     return page(
-        request, me.reader, "accounts.html", accounts=found[:PAGE], next=more, text=text, type=type_, types=TYPES
+        request,
+        me.reader,
+        "accounts.html",
+        422 if refused else 200,
+        accounts=found[:PAGE],
+        next=found[PAGE - 1]["number"] if len(found) > PAGE else None,
+        text=text,
+        type=type_,
+        types=TYPES,
+        refused=refused,
+        given=given or dict.fromkeys(_COLUMNS, ""),
+        once=secrets.token_hex(16),
     )
+
+
+@router.post("")
+def add(request: Request, me: Operator, sent: Sent) -> Response:
+    """Add an account: a batch of one row, as every change of accounts is."""
+    me.require("manage")
+    given = {name: text_of(sent, name, 254) for name in _COLUMNS}
+    try:
+        if accounts.exists(me.seen, given["account"]):
+            raise Refused(
+                "account_exists",
+                f"There is an account {given['account']} already.",
+                f"Esiste già un account {given['account']}.",
+            )
+        return _sent(me, given, text_of(sent, "once", 64))
+    except Refused as refused:
+        return _listed(request, me, refused=refused.sentence(me.language), given=given)
+
+
+def _sent(me: Visitor, cells: dict[str, str], once: str) -> Response:
+    """Send a row of an account; its page, or the batch while it is under way. Raises :class:`Refused`."""
+    batch = one_row.send(me, "load-accounts", cells, once)
+    told = one_row.answer(me, batch)
+    if told is None:
+        return RedirectResponse(f"/batches/{batch}", 303)
+    if not told[0]:
+        raise Refused("row_refused", told[1], told[1])
+    return RedirectResponse(f"/accounts/{quote(cells['account'])}", 303)
 
 
 @router.get("/{number}")
@@ -164,6 +214,19 @@ def revoke_ssh_key(key: int, me: Signed, account: Managed, _sent: Sent) -> Respo
             ssh_keys.revoke(me.app, one.fingerprint, actor=me.actor)
             return _back(account)
     raise nothing_here()
+
+
+@router.post("/{number}/state")
+def set_state(request: Request, me: Operator, account: Managed, sent: Sent) -> Response:
+    """Suspend an account, or let it back in; the vendor's own stays."""
+    state = text_of(sent, "state", 20)
+    if account.id == me.account_id or state not in ("active", "suspended"):
+        raise nothing_here()
+    cells = {"account": account.number, "name": account.name, "type": account.type, "state": state}
+    try:
+        return _sent(me, cells, "")
+    except Refused as refused:
+        return _show(request, me, account, refused=refused.sentence(me.language))
 
 
 @router.post("/{number}/approval")

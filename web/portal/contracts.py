@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from babel import dates
@@ -50,4 +51,19 @@ def _chart(statements: Sequence[dict[str, Any]], language: Language) -> Markup:
 @router.get("/statements/{statement}")
 def explain(request: Request, statement: Annotated[int, Path(ge=1, le=2**63 - 1)], me: Signed) -> Response:
     """A statement, and the rows that its figures came from."""
-    return page(request, me.reader, "statement.html", statement=explaining.explain(me.seen, statement))
+    found = explaining.explain(me.seen, statement)
+    return page(request, me.reader, "statement.html", statement=found, chart=_day_by_day(found, me.language))
+
+
+def _day_by_day(statement: dict[str, Any], language: Language) -> Markup:
+    """What was reported for each day of a statement, against what was committed then."""
+    reported: dict[date, int] = {}
+    for one in statement["reports"]:
+        if one["counts"] and one["day"] >= statement["starts"]:
+            reported[one["day"]] = reported.get(one["day"], 0) + one["quantity"]
+    days = []
+    for number in range((statement["until"] - statement["starts"]).days + 1):
+        day = statement["starts"] + timedelta(days=number)
+        committed = next((one["quantity"] for one in reversed(statement["commitments"]) if one["since"] <= day), 0)
+        days.append(charts.Period(dates.format_date(day, "d MMM", locale=language), committed, reported.get(day)))
+    return charts.day_by_day(days, language)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,13 +15,12 @@ from starlette.types import Scope
 from jobs.refusals import Refused
 from models.database import is_outage
 from storage.objects import StoreUnavailable
-from web.portal import accounts, batches, contracts, licenses, operations, schedules, signing_in, uploads
-from web.portal.pages import STATIC, page
-from web.portal.visitors import SignInFirst, reader_of, sign_in_address
+from web.portal import accounts, batches, contracts, drops, licenses, operations, schedules, signing_in, uploads
+from web.portal.pages import STATIC, on_page, page
+from web.portal.visitors import SignInFirst, came_from, reader_of, sign_in_address
 from web.problems import NotAnswered, status_of
 
 Handler = Callable[[Request, Any], Response | Awaitable[Response]]
-_COMMAND = re.compile(r" (See|Vedere): keymill .*$")  # what a terminal is told besides
 _FOR_PROGRAMS = ("/api/", "/.well-known/", "/health", "/metrics", "/static/")
 _TOLD = (Refused, NotAnswered, StoreUnavailable, RequestValidationError, HTTPException, Exception)
 
@@ -39,7 +37,7 @@ class _Assets(StaticFiles):
 
 def install(server: FastAPI) -> None:
     """Add the portal to the application. Comes after everything else that answers problems."""
-    for module in (signing_in, uploads, batches, licenses, contracts, accounts, operations, schedules):
+    for module in (signing_in, uploads, batches, licenses, contracts, accounts, operations, drops, schedules):
         server.include_router(module.router, include_in_schema=False)
     server.mount("/static", _Assets(directory=STATIC))
     server.add_exception_handler(SignInFirst, _sign_in_first)
@@ -60,8 +58,11 @@ def _as_page(as_problem: Handler) -> Handler:
             response = await response
         if request.url.path.startswith(_FOR_PROGRAMS) or "text/html" not in request.headers.get("accept", ""):
             return response
-        status, sentence = _told(error, reader_of(request).language, response.status_code)
-        return page(request, reader_of(request), "problem.html", status, sentence=sentence, code=status)
+        visitor = getattr(request.state, "visitor", None)
+        reader = visitor.reader if visitor else reader_of(request)
+        status, sentence = _told(error, reader.language, response.status_code)
+        back = came_from(request) if request.method == "POST" else ""
+        return page(request, reader, "problem.html", status, sentence=sentence, code=status, back=back)
 
     return answered
 
@@ -71,7 +72,7 @@ def _told(error: Exception, language: str, status: int) -> tuple[int, str | None
     refused = error.refused if isinstance(error, NotAnswered) else error
     if isinstance(refused, Refused):
         sentence = refused.it if language == "it" else refused.en
-        return status_of(refused.code), _COMMAND.sub("", sentence)
+        return status_of(refused.code), on_page(sentence)
     if isinstance(error, RequestValidationError):
         return 404, None
     if is_outage(error):

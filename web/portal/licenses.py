@@ -23,7 +23,7 @@ from web.portal.visitors import Sent, Signed, Visitor, nothing_here, text_of
 
 router = APIRouter()
 PAGE = 25
-_AT_ONCE = 200  # licenses whose software is listed on a page
+_AT_ONCE = 2_000  # licenses whose software is listed on a page
 Text = Annotated[str, Query(max_length=300)]
 
 

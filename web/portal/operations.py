@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from jobs import drops, keys, operating
+from jobs import keys, operating
 from jobs.kinds.registry import KINDS
 from models import operations
 from models.database import transaction
@@ -16,7 +16,6 @@ from web.portal.visitors import Operator, Sent, text_of
 
 router = APIRouter(prefix="/operations")
 PAGE = 50
-_DROP_FILES = 10
 STATES = ("received", "reading", "previewed", "running", "exporting")
 Text = Annotated[str, Query(max_length=200)]
 Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
@@ -103,21 +102,6 @@ def rotate(me: Operator, _sent: Sent) -> Response:
     me.require("manage")
     keys.rotate(me.app.engine, me.app.kek, actor=me.actor)
     return RedirectResponse("/operations/keys", 303)
-
-
-@router.get("/drops")
-def listed_drops(request: Request, me: Operator) -> Response:
-    """The SFTP drops that are looked into, what goes wrong there, and the latest files of each."""
-    found = [(one, drops.latest_files(me.app, one.name, _DROP_FILES)) for one in drops.every(me.app)]
-    return page(request, me.reader, "drops.html", drops=found)
-
-
-@router.post("/drops/{name}")
-def pause_drop(name: str, me: Operator, sent: Sent) -> Response:
-    """Look into a drop no more, or again."""
-    me.require("manage")
-    drops.set_state(me.app, name, "paused" if text_of(sent, "action") == "pause" else "active", actor=me.actor)
-    return RedirectResponse("/operations/drops", 303)
 
 
 @router.get("/audit")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -26,6 +27,8 @@ from web.translations import said
 
 WEB = Path(__file__).parent.parent
 STATIC = WEB / "static"
+_DIGEST, _DIGEST_SHOWN = re.compile(r"[0-9a-f]{40,}"), 12
+_COMMAND = re.compile(r" (See|Vedere): keymill .*$")
 LANGUAGE_COOKIE = "keymill_language"
 POLICY = "; ".join(
     (
@@ -91,6 +94,8 @@ def _environment() -> Environment:
         "bytes": _in_language(_bytes),
         "moment": _moment,
         "day": _in_language(_day),
+        "short": _short,
+        "on_page": on_page,
     }
     return environment
 
@@ -109,8 +114,13 @@ def with_query(request: Request, **changed: object) -> str:
     return f"{request.url.path}?{query}" if query else request.url.path
 
 
+def on_page(sentence: str) -> str:
+    """A sentence without the command that a terminal is told besides."""
+    return _COMMAND.sub("", sentence)
+
+
 @pass_context
-def _said(context: Context, name: str, **values: object) -> str:
+def _said(context: Context, name: str, /, **values: object) -> str:
     return said(context["language"], name, **values)
 
 
@@ -140,6 +150,12 @@ def _bytes(value: int, language: Language) -> str:
             break
         size, unit = size / 1000, larger
     return f"{numbers.format_decimal(round(size, 1 if unit != 'B' else 0), locale=language)} {unit}"
+
+
+def _short(value: Any) -> str:
+    """A digest by its beginning, which tells it from the others; anything else as it is."""
+    text = str(value)
+    return f"{text[:_DIGEST_SHOWN]}…" if _DIGEST.fullmatch(text) else text
 
 
 def _day(value: date | str, language: Language) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
+from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
+from jobs.job import Argument, Job
 from jobs.refusals import Refused
 from jobs.scheduled.registry import JOBS
 from models.schedules import Missed
@@ -20,20 +22,38 @@ _ARGUMENT = "argument:"  # what the fields of a job's arguments are called, befo
 @router.get("")
 def listed(request: Request, me: Operator) -> Response:
     """Every schedule with its next times, and what ran lately."""
-    return _listed(request, me, None)
+    return _listed(request, me)
 
 
-def _listed(request: Request, me: Visitor, refused: str | None) -> Response:
+def _listed(request: Request, me: Visitor, refused: str | None = None, given: FormData | None = None) -> Response:
+    """``given``: a form that is shown again as it was filled in."""
+    arguments = _arguments()
+    usual = {"name": "", "job": "", "expression": "0 2 * * *", "time_zone": me.time_zone, "missed": "skip"}
+    usual |= {f"{_ARGUMENT}{name}": "" for name in arguments}
+    history = schedules.history(me.app, None, RUNS, me.language)
     return page(
         request,
         me.reader,
         "schedules.html",
         422 if refused else 200,
         schedules=schedules.every(me.app, me.language),
-        history=schedules.history(me.app, None, RUNS, me.language),
+        history=history,
+        is_under_way=any(one["state"] in ("due", "running") for one in history),
         jobs=JOBS,
+        arguments=arguments,
+        given=usual if given is None else {name: text_of(given, name) for name in usual},
+        is_open=given is not None,
         refused=refused,
     )
+
+
+def _arguments() -> dict[str, tuple[Argument, list[Job]]]:
+    """What jobs need to know, by name, with the jobs that do."""
+    found: dict[str, tuple[Argument, list[Job]]] = {}
+    for job in JOBS.values():
+        for argument in job.arguments:
+            found.setdefault(argument.name, (argument, []))[1].append(job)
+    return found
 
 
 def _missed(text: str) -> Missed:
@@ -57,7 +77,7 @@ def add(request: Request, me: Operator, sent: Sent) -> Response:
             actor=me.actor,
         )
     except Refused as refused:
-        return _listed(request, me, refused.sentence(me.language))
+        return _listed(request, me, refused.sentence(me.language), sent)
     return RedirectResponse("/schedules", 303)
 
 

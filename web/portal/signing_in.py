@@ -59,6 +59,7 @@ def _ask(request: Request, back: str, *, email: str = "", refused: Refused | Non
         back=_here(back),
         email=email,
         refused=refused and refused.sentence(reader.language),
+        ended=refused is None and COOKIE in request.cookies,
         openid=openid.is_offered(opened(request).settings),
     )
 

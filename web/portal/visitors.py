@@ -68,7 +68,7 @@ def visitor(request: Request) -> Visitor:
     with transaction(app.engine) as connection:
         account = accounts.by_id(connection, user.account_id)
     spoken = next((one for one in LANGUAGES if user.locale == one), None)
-    return Visitor(
+    request.state.visitor = found = Visitor(
         app=app,
         account_id=account.id,
         account=account.number,
@@ -84,6 +84,7 @@ def visitor(request: Request) -> Visitor:
         token=token,
         csrf=_csrf(app, token),
     )
+    return found
 
 
 def operator(found: Annotated[Visitor, Depends(visitor)]) -> Visitor:
@@ -147,8 +148,18 @@ def text_of(sent: FormData, name: str, longest: int = 2000) -> str:
 
 def sign_in_address(request: Request) -> str:
     """Where to sign in, and come back to the page that was asked for."""
-    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return "/sign-in" + (f"?next={quote(back)}" if request.method == "GET" and back != "/" else "")
+    back = came_from(request) if request.method != "GET" else _address(request.url.path, request.url.query)
+    return "/sign-in" + (f"?next={quote(back)}" if back not in ("", "/") else "")
+
+
+def came_from(request: Request) -> str:
+    """The page of ours that a form stands on; "" where that is not told."""
+    parts = urlsplit(request.headers.get("referer", ""))
+    return _address(parts.path, parts.query) if parts.netloc == request.headers.get("host") else ""
+
+
+def _address(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path
 
 
 def set_cookie(app: App, response: Response, name: str, value: str, seconds: int) -> None:

@@ -7,19 +7,23 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from config.wiring import App
+from jobs import api_tokens, drops, operating, ssh_keys
+from models.drops import Drop
+from scheduler import schedules
 from tests.apps import Submit, account, licensed, one, product
 from tests.web.portal.conftest import PASSWORD
+from web.portal.visitors import COOKIE
 
 Join = Callable[..., str]
 Scheme = Literal["light", "dark"]
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+WIDE, NARROW = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
 
 
 @pytest.fixture
@@ -49,8 +53,8 @@ def enter(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     said: list[str] = []
 
-    def come(email: str, language: str = "en-US", scheme: Scheme = "light") -> Page:
-        context = browser.new_context(base_url=server, viewport=WIDE, locale=language, color_scheme=scheme)  # type: ignore[arg-type]
+    def come(email: str, language: str = "en-US", scheme: Scheme = "light", size: ViewportSize = WIDE) -> Page:
+        context = browser.new_context(base_url=server, viewport=size, locale=language, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
@@ -179,20 +183,55 @@ def test_a_file_is_dropped_and_without_a_script_it_is_sent_as_a_form(
     context.close()
 
 
-def test_the_pages_speak_italian(stock: list[str], enter: Callable[..., Page]):
+def test_operations_add_a_schedule_and_run_it_and_copy_a_token(
+    app: App, join: Join, enter: Callable[..., Page], working: None
+):
+    """By keyboard as far as the form goes; a real scheduler runs it, and what it did stands in the history."""
+    account(app, "OEM")
+    page = enter(join("VENDOR", "ops@k.example"))
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.get_by_role("link", name="Schedules").click()
+    page.get_by_label("Name", exact=True).fill("old-vouchers")
+    page.get_by_label("Job", exact=True).select_option("expire-vouchers")
+    page.get_by_label("Cron expression").fill("15 3 * * 1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("At 03:15 on Monday")).to_be_visible()
+    page.get_by_role("button", name="Run now: old-vouchers").click()
+    expect(page.get_by_text("asked for by ops@k.example")).to_be_visible()
+    while page.get_by_role("link", name="Load again").count():
+        page.get_by_role("link", name="Load again").click()
+    expect(page.get_by_role("cell", name="0 vouchers expired")).to_be_visible()
+    page.goto("/accounts/OEM")
+    page.get_by_text("Make a token").click()
+    page.get_by_label("What uses it").fill("ERP")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Make the token").click()
+    secret = page.get_by_label("It is shown this once only").input_value()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == secret
+
+
+def test_the_pages_speak_italian(app: App, join: Join, enter: Callable[..., Page]):
     """By the browser's language, and by choice."""
-    page = enter("it@acme.example", "it-IT")
-    expect(page.get_by_role("heading", name="Lotti")).to_be_visible()
-    page.goto("/contracts/FC1")
-    expect(page.get_by_text("Usato rispetto all’impegno").first).to_be_visible()
+    account(app, "ACME", "customer")
+    page = enter(join("ACME", "it@acme.example"), "it-IT")
+    expect(page.get_by_role("heading", name="Lotti", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Licenze").click()
+    expect(page.get_by_role("heading", name="Ancora nessuna licenza")).to_be_visible()
     page.get_by_role("button", name="English").click()
-    expect(page.get_by_text("Used against committed").first).to_be_visible()
+    expect(page.get_by_role("heading", name="No licenses yet")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
 PAGES = {
-    "oem@k.example": ["/upload", "/batches", "/licenses", "/me", "/accounts/OEM", "/downloads"],
+    "oem@k.example": ["/upload", "/batches", "/licenses", "/me", "/accounts/OEM", "/downloads", "/batches/999"],
     "it@acme.example": [
-        "/batches/{batch}", "/licenses/{license}", "/contracts", "/contracts/FC1", "/statements/{statement}",
+        "/batches/{batch}", "/batches/{done}", "/licenses", "/licenses/{license}", "/contracts", "/contracts/FC1",
+        "/statements/{statement}",
     ],
     "ops@k.example": [
         "/operations", "/operations/keys", "/operations/audit", "/operations/drops", "/schedules", "/accounts",
@@ -200,36 +239,52 @@ PAGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+def everything(app: App) -> None:
+    """A row in each table that operators and managers have: a drop, a schedule, a token, a key, a paused kind."""
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICZGwsLoFWWrwwJeMDcsALSqNASzEI/KYadNVeg5Cgrh anna@oem"
+    drop = Drop("partner", "OEM", "sftp.k.example", 22, "k", key, "/k", {"in": "redeem-vouchers"}, "*", 30, "")
+    drops.add(app, drop, actor="test")
+    ssh_keys.add(app, "OEM", key, actor="test")
+    api_tokens.create(app, "OEM", "ERP", "submit", actor="test", kinds=["redeem-vouchers"])
+    operating.pause(app, "load-products", actor="test", on=True)
+    zone: dict[str, Any] = {"time_zone": "Europe/Rome", "missed": None, "given": {}, "actor": "test"}
+    schedules.add(app, "nightly", job="expire-vouchers", expression="30 2 * * *", **zone)
+    schedules.ask(app, "nightly", actor="test")
+
+
+@pytest.mark.parametrize(("scheme", "size"), [("light", WIDE), ("dark", NARROW)])
 def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(
-    scheme: Scheme, app: App, submit: Submit, stock: list[str], enter: Callable[..., Page], server: str
+    scheme: Scheme, size: ViewportSize, app: App, submit: Submit, stock: list[str], enter: Callable[..., Page]
 ):
-    """No violation of any weight (axe), nothing that must be scrolled sideways but tables in their frames."""
-    batch = submit("Serial;E-mail\nS-3;a@b.it\nS-1;nonsense\n", "register-serials", "ACME", confirm="ask")
+    """No violation of any weight (axe), with everything unfolded; nothing but tables of cells is scrolled sideways."""
+    text = "Serial;E-mail\nS-3;a@b.it\nS-1;nonsense\n"
+    everything(app)
     places = {
-        "batch": batch,
+        "batch": submit(text, "register-serials", "ACME", confirm="ask"),
+        "done": submit(text, "register-serials", "ACME"),
         "license": one(app, "SELECT min(number) FROM licenses"),
         "statement": one(app, "SELECT max(id) FROM statements"),
     }
     axe, found = Axe(), dict[str, object]()
     for email, addresses in PAGES.items():
-        page = enter(email, scheme=scheme)
+        page = enter(email, scheme=scheme, size=size)
         for address in addresses:
             page.goto(address.format(**places))
-            page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+            page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
             found |= {f"{address} {one['id']}": one["nodes"] for one in axe.run(page).response["violations"]}
-            page.set_viewport_size(NARROW)  # type: ignore[arg-type]
             width = page.evaluate("document.documentElement.scrollWidth")
-            if width > NARROW["width"]:
+            if width > size["width"]:
                 found[f"{address} is {width} wide"] = ()
+    page.context.add_cookies([{"name": COOKIE, "value": "ended", "url": app.settings.public_url}])
     page.goto("/sign-in")
+    expect(page.get_by_text("Your session has ended")).to_be_visible()
     found |= {f"sign-in {one['id']}": one["nodes"] for one in axe.run(page).response["violations"]}
     assert found == {}
 
 
-def test_every_page_carries_the_strict_policy(stock: list[str], enter: Callable[..., Page]):
+def test_every_page_carries_the_strict_policy(join: Join, enter: Callable[..., Page]):
     """No inline script or style is in a page, and none would run."""
-    page = enter("ops@k.example")
+    page = enter(join("VENDOR", "ops@k.example"))
     for address in ("/upload", "/operations", "/nothing-here"):
         answer = page.request.get(address, headers={"Accept": "text/html"})
         policy = answer.headers["content-security-policy"]

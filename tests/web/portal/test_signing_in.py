@@ -155,3 +155,28 @@ def test_behind_https_the_cookie_is_secure_and_forms_of_the_public_address_are_t
         follow_redirects=False,
     )
     assert done.status_code == 303 and "Secure" in done.headers["set-cookie"]
+
+
+def test_who_is_signed_out_meanwhile_is_told_and_comes_back_to_the_page_of_the_form(email: str, visit: Visit):
+    """Another session ended this one: the form was not taken, and its page is where the sign-in leads to."""
+    here, there = visit(email), visit(email)
+    token = there.csrf()
+    (name,) = re.findall(r"/me/sessions/(\w+)/end", here.get("/me"))
+    here.post(f"/me/sessions/{name}/end")
+    sent = {"Origin": there.server, "Referer": f"{there.server}/licenses?product=P"}
+    asked = there.client.post("/me/password", data={"csrf": token}, headers=sent)
+    assert asked.url.path == "/sign-in" and "Your session has ended" in asked.text
+    back = re.search(r'name="next" value="([^"]*)"', asked.text)
+    assert back and there.sign_in(email, next=back[1]).url.query == b"product=P"
+    assert "Your session has ended" not in visit().get("/sign-in")
+
+
+def test_what_goes_wrong_is_told_inside_the_frame_to_who_is_signed_in(email: str, visit: Visit):
+    """With the menu, the number of the error, and the way back to the form."""
+    ann = visit(email)
+    missing = ann.get("/batches/999", 404)
+    assert "Error 404" in missing and 'href="/licenses"' in missing and "Nothing here" in missing
+    headers = {"Origin": ann.server, "Referer": f"{ann.server}/me"}
+    forbidden = ann.client.post("/me/password", data={"csrf": "of another session"}, headers=headers)
+    assert forbidden.status_code == 403 and 'href="/me">Back to the page' in forbidden.text
+    assert "Error 404" in visit().get("/nothing", 404)
