@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Column, Connection, Date, Table
 
@@ -41,10 +42,30 @@ def snapshot(connection: Connection) -> str:
     return str(fetch(connection, "SELECT pg_current_snapshot()::text", {})[0][0])
 
 
-def nights(connection: Connection, line_ids: Sequence[int]) -> dict[int, date]:
-    """The last night of each line, by its id; lines that have none are left out."""
-    query = f"SELECT line_id, until FROM reconciliations WHERE line_id = ANY(%(ids)s) AND cluster = {_CLUSTER}"
-    return {row[0]: row[1] for row in fetch(connection, query, {"ids": list(line_ids)})}
+def lines(connection: Connection, contract_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """The lines of contracts in order of their products: contract, line, product's SKU, last night (None: none yet),
+    and the terms as ``licensing.contracts.Line`` has them, commitments apart.
+    """
+    return fetch(
+        connection,
+        "SELECT n.contract_id, n.id, p.sku, r.until, n.starts, n.months, n.unit, n.metric, n.policy, n.growth,"
+        " n.tolerance, n.report_days FROM contract_lines n JOIN products p ON p.id = n.product_id"
+        f" LEFT JOIN reconciliations r ON r.line_id = n.id AND r.cluster = {_CLUSTER}"
+        " WHERE n.contract_id = ANY(%(ids)s) ORDER BY n.contract_id, p.sku",
+        {"ids": list(contract_ids)},
+    )
+
+
+def commitments(connection: Connection, line_ids: Sequence[int]) -> dict[int, tuple[tuple[date, int, Decimal], ...]]:
+    """What is committed of lines, oldest first: the day from which on it is, quantity and price."""
+    found: dict[int, tuple[tuple[date, int, Decimal], ...]] = {}
+    for line_id, *one in fetch(
+        connection,
+        "SELECT line_id, since, quantity, price FROM commitments WHERE line_id = ANY(%(ids)s) ORDER BY line_id, since",
+        {"ids": list(line_ids)},
+    ):
+        found[line_id] = (*found.get(line_id, ()), tuple(one))
+    return found
 
 
 def late(connection: Connection, line_ids: Sequence[int]) -> dict[int, list[Late]]:

@@ -154,8 +154,10 @@ def _lines(app: App) -> list[tuple[Any, ...]]:
 
 
 def _nightly(app: App, folder: str, night: date) -> Path:
+    """A row a contract, as the schedule writes them."""
     path = Path(folder) / f"night-{night}.csv"
-    path.write_text("contract,product,date\n" + "".join(f"{code},{sku},{night}\n" for code, sku in _lines(app)))
+    codes = dict.fromkeys(code for code, _ in _lines(app))
+    path.write_text("contract,date\n" + "".join(f"{code},{night}\n" for code in codes))
     return path
 
 
