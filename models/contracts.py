@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from models.database import Xid8, copy_in, fetch, fetch_pairs, metadata, run, stream
+from models.reconciliations import OF_LINE
 
 contracts = Table(
     "contracts",
@@ -242,7 +243,7 @@ def to_reconcile(connection: Connection, at: datetime) -> Iterator[tuple[str, da
         connection,
         "SELECT k.code, d.day FROM contracts k"
         " CROSS JOIN LATERAL (SELECT (%(at)s::timestamptz AT TIME ZONE k.time_zone)::date - 1 AS day) d"
-        " WHERE EXISTS (SELECT FROM contract_lines n LEFT JOIN reconciliations r ON r.line_id = n.id"
+        f" WHERE EXISTS (SELECT FROM contract_lines n LEFT JOIN {OF_LINE} ON true"
         "  WHERE n.contract_id = k.id AND n.starts <= d.day AND (NOT EXISTS (SELECT FROM statements s"
         "   WHERE s.line_id = n.id AND s.state = 'closed'"
         "   AND s.period_ends >= (n.starts + make_interval(months => n.months))::date - 1)"

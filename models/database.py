@@ -7,6 +7,7 @@ import sys
 from array import array as packed
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -127,7 +128,7 @@ def copy_in(connection: Connection, table: str, columns: str, blocks: Iterable[s
 
 def array(values: Sequence[Any]) -> str:
     """A list as PostgreSQL writes an array, many times as fast as psycopg does it; its type is found by the query."""
-    if values and type(values[0]) is int and None not in values:
+    if values and type(values[0]) in (int, date) and None not in values:
         return f"{{{','.join(map(str, values))}}}"
     try:
         joined = '","'.join(values)

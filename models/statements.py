@@ -112,6 +112,20 @@ def newest(connection: Connection, since: Mapping[int, date]) -> dict[tuple[int,
     }
 
 
+def drawn(connection: Connection, periods: Mapping[int, date]) -> dict[int, int]:
+    """What was drawn of lines by the end of a period, by line id, as its newest statement says; ``periods``: the first
+    day of each line's.
+    """
+    rows = fetch(
+        connection,
+        "SELECT DISTINCT ON (s.line_id) s.line_id, s.drawn FROM unnest(%(lines)s::bigint[], %(starts)s::date[])"
+        " AS w (line_id, starts) JOIN statements s ON s.line_id = w.line_id AND s.period_starts = w.starts"
+        " ORDER BY s.line_id, s.id DESC",
+        {"lines": list(periods), "starts": list(periods.values())},
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 class New(NamedTuple):
     """A statement to be written: over an open one (its id), or as a new one (None).
 

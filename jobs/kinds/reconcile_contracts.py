@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -52,12 +51,21 @@ class Line:
 
 
 @lru_cache(maxsize=4096)
-def _terms(commitments: tuple[tuple[date, int, Decimal], ...], *terms: Any) -> rules.Line:
+def _terms(
+    commitments: tuple[tuple[date, int, str], ...],
+    starts: date,
+    months: int,
+    unit: rules.Unit,
+    metric: rules.Metric,
+    policy: rules.Policy,
+    growth: str,
+    tolerance: str,
+    report_days: int | None,
+) -> rules.Line:
     """The terms of a line: most lines of an installation share them with others."""
-    names = ("starts", "months", "unit", "metric", "policy", "growth", "tolerance", "report_days")
-    return rules.Line(
-        commitments=tuple(Commitment(*one) for one in commitments), **dict(zip(names, terms, strict=True))
-    )
+    committed = tuple(Commitment(since, quantity, Decimal(price)) for since, quantity, price in commitments)
+    allowances = Decimal(growth), Decimal(tolerance)
+    return rules.Line(starts, months, unit, metric, policy, committed, *allowances, report_days)
 
 
 class Reconciliation:
@@ -73,7 +81,7 @@ class Reconciliation:
         self.lines = _lines(connection, self.contracts)
         self._today: dict[str, date] = {}
         asked = self._asked(rows)
-        self.late = reconciliations.late(connection, [line.id for line in asked if line.night])
+        self.late = reconciliations.late(connection, [contract.id for contract in self.contracts.values()])
         for line in asked:
             if late := self.late.get(line.id):
                 line.since = min(line.since, *(one.day for one in late))
@@ -81,7 +89,8 @@ class Reconciliation:
         if before is not None:
             self.stored |= before.stored
         self.made: dict[tuple[int, date, bool], New] = {}
-        self.reached: dict[int, tuple[Line, date]] = {}
+        self.reached: dict[int, date] = {}  # by line
+        self.whole: dict[str, date] = {}  # by contract: the last night of all its lines
 
     def _asked(self, rows: Sequence[Values]) -> list[Line]:
         """The lines that rows are about, each with the first day that a night may have to say something new about.
@@ -108,24 +117,22 @@ class Reconciliation:
         statements_since: dict[int, date] = {}
         reports_since: dict[int, date] = {}
         movements_since: dict[int, date] = {}
-        counted_on: list[tuple[Line, date]] = []
+        settled: dict[int, date] = {}  # the first day of the last period that is
         for line in lines:
             terms = line.terms
             if not (periods := terms.open_since(line.since)):
                 continue
             starts, earlier = periods[0].starts, len(terms.periods()) - len(periods)
+            statements_since[line.id], movements_since[line.id] = starts, date.min
             if earlier:
-                settled = terms.periods()[earlier - 1]
-                statements_since[line.id], movements_since[line.id] = settled.starts, starts
-                counted_on.append((line, settled.starts))
-            else:
-                statements_since[line.id], movements_since[line.id] = starts, date.min
+                settled[line.id], movements_since[line.id] = terms.periods()[earlier - 1].starts, starts
             if terms.report_days is not None:  # a report of before may still hold
                 reports_since[line.id] = starts - timedelta(terms.report_days - 1)
         self.stored: dict[tuple[int, date], Stored] = statements.newest(connection, statements_since)
         self.movements = contracts.by_day(connection, movements_since)
-        for line, starts in counted_on:
-            line.drawn_before = self.stored[line.id, starts].figures.drawn
+        drawn_before = statements.drawn(connection, settled)
+        for line in lines:
+            line.drawn_before = drawn_before.get(line.id, 0)
         self.reports = usage.by_day(connection, reports_since)
 
     def decide(self, row: Asked) -> Decision:
@@ -142,9 +149,11 @@ class Reconciliation:
         if not begun and (early := not_in_term(lines[0].terms, until)):
             return early
         told: Counter[Standing] = Counter()
+        if sku is None:
+            key = codes.match_key(code)
+            self.whole[key] = max(until, self.whole.get(key, until))
         for line in begun:
-            _, reached = self.reached.get(line.id, (line, until))
-            self.reached[line.id] = line, max(until, reached)
+            self.reached[line.id] = max(until, self.reached.get(line.id, until))
             self._fold(row.ordinal, line, until, told)
         if not told:
             return Decision("unchanged")
@@ -218,14 +227,30 @@ class Reconciliation:
         """Write the statements, and how far the lines are reconciled now."""
         if self.made:
             statements.write(connection, list(self.made.values()), self.work.batch.id)
-        nights = {
-            line.id: night
-            for line, night in self.reached.values()
-            if line.night is None or night > line.night or (night == line.night and line.id in self.late)
-        }
-        if nights:
-            reconciliations.record(connection, nights, self.seen)
+        nights: dict[int, date] = {}
+        single: dict[tuple[int, int], date] = {}
+        for key, lines in self.lines.items():
+            contract_id, until = self.contracts[key].id, self.whole.get(key)
+            moved = {line.id: self.reached[line.id] for line in lines if self._is_further(line)}
+            if until is not None and all(self._is_at(line, until) for line in lines):
+                if moved:
+                    nights[contract_id] = until
+            else:
+                single |= {(contract_id, line_id): night for line_id, night in moved.items()}
+        if nights or single:
+            reconciliations.record(connection, nights, single, self.seen)
         return {}
+
+    def _is_further(self, line: Line) -> bool:
+        """Whether a line has come further than its last night, or knows more of it."""
+        night = self.reached.get(line.id)
+        if night is None or line.night is None:
+            return night is not None
+        return night > line.night or (night == line.night and line.id in self.late)
+
+    def _is_at(self, line: Line, until: date) -> bool:
+        """Whether a line is as far as its whole contract: a night, unless it has not begun then."""
+        return self.reached.get(line.id, until) == until and (line.night is None or line.night <= until)
 
 
 def _lines(connection: Connection, found: dict[str, Contract]) -> dict[str, list[Line]]:
@@ -264,5 +289,5 @@ KIND = Kind(
     subject=("contract",),
     domain="statement",
     reports=reports.of_batch,
-    most_rows_a_chunk=125,  # a year of each line is read at once, and a contract has several
+    most_rows_a_chunk=250,  # a year of each line is read at once, and a contract has several
 )
