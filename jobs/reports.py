@@ -7,9 +7,11 @@ periods. What makes pages and workbooks is imported when it is needed, so that w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
@@ -25,6 +27,9 @@ from models import statement_reports
 from models import statements as statement_rows
 from models.batches import Batch
 from storage.objects import file_blocks
+
+if TYPE_CHECKING:
+    from exporters.statement_workbooks import StatementBook
 
 _NOTHING = {
     "en": "No statement was new or changed, so there is nothing to report.",
@@ -53,7 +58,7 @@ def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Re
         return Reports((), (_NOTHING[language],))
     if len(found) > most:
         note = _NO_PAGES[language].format(most, batch.id)
-        return Reports([making.table(), making.workbook((), {}, (note,))], (note,))
+        return Reports([making.table(), making.summary_aside(note)], (note,))
     pages: dict[str, Path] = {}
     workbook = making.workbook(sorted(found, key=lambda key: key not in making.flagged), pages, ())
     copies.put_all(app, making.copies(pages))
@@ -102,14 +107,37 @@ class _Making:
 
     def workbook(self, keys: Sequence[str], pages: dict[str, Path], remarks: Sequence[str]) -> Listing:
         """The workbook, with a sheet for each of these contracts; the pages of these are made with it, by contract."""
-        from exporters import statement_workbooks
-        from exporters.statement_words import Writing, word
-        from exporters.statement_workbooks import MOST_LISTED, Listed, StatementBook, Total
+        from exporters.statement_pages import page
+        from exporters.statement_words import Writing
 
-        if keys:
-            from exporters.statement_pages import page
-        book, names = StatementBook(self.language, issuer=self._issuer), Names()
-        gravest = statement_reports.gravest(self._connection, self._batch.id, MOST_LISTED)
+        book, names = self._book([self.found[key] for key in keys], remarks, self._gravest()), Names()
+        for contract in statements.gather(self._connection, keys, with_usage=True):
+            book.add(contract)
+            path = self._folder / statements.file_name(names, contract.code, ".pdf")
+            path.write_bytes(page(contract, Writing(self.language, contract.locale), issuer=self._issuer))
+            pages[contract.code] = path
+        return self._summary(file_blocks(self._saved(book)))
+
+    def summary_aside(self, remark: str) -> Listing:
+        """The workbook without sheets of contracts, made by a thread while PostgreSQL writes the list."""
+        pool, gravest = ThreadPoolExecutor(1), self._gravest()
+        making = pool.submit(lambda: self._saved(self._book((), (remark,), gravest)))
+        pool.shutdown(wait=False)
+        return self._summary(block for path in [making] for block in file_blocks(path.result()))
+
+    def _gravest(self) -> Sequence[tuple[Any, ...]]:
+        from exporters.statement_workbooks import MOST_LISTED
+
+        return statement_reports.gravest(self._connection, self._batch.id, MOST_LISTED)
+
+    def _book(
+        self, contracts: Sequence[str], remarks: Sequence[str], gravest: Sequence[tuple[Any, ...]]
+    ) -> StatementBook:
+        """The workbook with its summary and its list."""
+        from exporters.statement_words import word
+        from exporters.statement_workbooks import Listed, StatementBook, Total
+
+        book = StatementBook(self.language, issuer=self._issuer)
         amount = word("totals_of", self.language, f"{self._count:,}", f"{len(self.found):,}")
         book.summarize(
             f"{word('batch', self.language)} {self._batch.id}  ·  {amount}",
@@ -119,18 +147,20 @@ class _Making:
                 for code, number, name, sku, currency, *entry in gravest
             ],
             count=self._count,
-            contracts=[self.found[key] for key in keys],
+            contracts=contracts,
             remarks=remarks,
         )
-        for contract in statements.gather(self._connection, keys, with_usage=True):
-            book.add(contract)
-            path = self._folder / statements.file_name(names, contract.code, ".pdf")
-            path.write_bytes(page(contract, Writing(self.language, contract.locale), issuer=self._issuer))
-            pages[contract.code] = path
+        return book
+
+    def _saved(self, book: StatementBook) -> Path:
         target = self._folder / "summary.xlsx"
         book.save(target)
-        blocks = file_blocks(target)
-        return Listing("summary", self._count, blocks, ".xlsx", statement_workbooks.MEDIA_TYPE)
+        return target
+
+    def _summary(self, blocks: Iterable[bytes]) -> Listing:
+        from exporters.statement_workbooks import MEDIA_TYPE
+
+        return Listing("summary", self._count, blocks, ".xlsx", MEDIA_TYPE)
 
     def _totals(self) -> Iterator[tuple[str, int, Decimal, Decimal, Decimal]]:
         """By currency ("": none): how many statements, and what is owed by closed, adjusted and open ones."""

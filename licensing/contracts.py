@@ -37,7 +37,7 @@ Policy = Literal["true_up", "true_forward", "hard_stop"]
 MONTHS: dict[Unit, int] = {"month": 1, "quarter": 3, "year": 12}
 DAY = timedelta(days=1)
 CENT = Decimal("0.01")
-NONE = Decimal(0)
+NONE, NOTHING = Decimal(0), Decimal("0.00")
 
 
 class Period(NamedTuple):
@@ -212,8 +212,10 @@ def fold(line: Line, period: Period, known: Sequence[Known], until: date) -> Fig
             figures.most_over = max(figures.most_over, most - allowed)
             if figures.first_over is None:
                 whole = int(allowed)  # what is used is a whole number, and compared as one many times as fast
-                over = next(number for number, quantity in enumerate(used) if quantity > whole)
-                figures.first_over = date.fromordinal(first + over)
+                for day, quantity in enumerate(used, first):
+                    if quantity > whole:
+                        figures.first_over = date.fromordinal(day)
+                        break
     if next_day <= last:
         figures.missing.append(_days(next_day, last))
     return figures
@@ -282,10 +284,10 @@ def state(line: Line, period: Period, figures: Figures, until: date) -> Statemen
         rounded(used),
         figures.peak,
         figures.peak_day,
-        rounded(over),
-        rounded(max(NONE, commitment.quantity - used)),
+        rounded(over) if over else NOTHING,
+        rounded(commitment.quantity - used) if used < commitment.quantity else NOTHING,
         is_tolerated,
-        rounded(owed),
+        rounded(owed) if owed else NOTHING,
         owed_from,
         tuple(figures.missing),
     )

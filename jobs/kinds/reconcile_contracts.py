@@ -77,6 +77,7 @@ class Reconciliation:
         self.work = work
         self.seen = reconciliations.snapshot(connection)
         keys = list({codes.match_key(row[0]) for row in rows})
+        self.is_seen_again = work.is_preview or len(keys) < len(rows)  # a later row may be about the same statement
         self.contracts = contracts.by_key(connection, keys, lock=not work.is_preview)
         self.lines = _lines(connection, self.contracts)
         self._today: dict[str, date] = {}
@@ -212,7 +213,8 @@ class Reconciliation:
             replaces = self.made[place].replaces
         causes = self._causes(line, period) if state == "adjusted" else ()
         self.made[place] = New(replaces, line.id, period.starts, period.ends, state, last, figures, ordinal, causes)
-        self.stored[line.id, period.starts] = Stored(0, state, last, figures)
+        if self.is_seen_again:
+            self.stored[line.id, period.starts] = Stored(0, state, last, figures)
 
     def _causes(self, line: Line, period: Period) -> list[tuple[int, int]]:
         """The rows that came after a line's last night and say something about a period: batch and row of each."""
