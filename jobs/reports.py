@@ -47,6 +47,11 @@ _NO_PAGES = {
 }
 
 
+def get_ready() -> None:
+    """Import what the workbook needs: as long as it takes to write one, so not in the middle of a night."""
+    import exporters.statement_workbooks  # noqa: F401
+
+
 def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Reports:
     """The reports of a batch, made in a folder; customers' copies are stored. Raises ``StoreUnavailable``.
 
