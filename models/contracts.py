@@ -310,19 +310,48 @@ def record(connection: Connection, lines: Sequence[str]) -> None:
     copy_in(connection, "draw_downs", columns, lines)
 
 
+def of_licenses(connection: Connection, numbers: Sequence[str]) -> list[tuple[str, str]]:
+    """The lines that licenses were drawn from: contract and SKU."""
+    return [
+        (row[0], row[1])
+        for row in fetch(
+            connection,
+            "SELECT DISTINCT k.code, p.sku FROM licenses l JOIN contract_lines n ON n.id = l.contract_line_id"
+            " JOIN contracts k ON k.id = n.contract_id JOIN products p ON p.id = n.product_id"
+            " WHERE l.number = ANY(%(numbers)s)",
+            {"numbers": list(numbers)},
+        )
+    ]
+
+
 def give_back(connection: Connection, licenses: Mapping[str, int], at: Any, batch_id: int) -> None:
     """Put licenses that end back into the lines that they were drawn from: ordinals of rows by license number."""
+    _move(connection, licenses, -1, at, batch_id)
+
+
+def draw_again(connection: Connection, licenses: Mapping[str, int], at: Any, batch_id: int) -> None:
+    """Draw licenses that are active again from the lines that they came from: ordinals of rows by license number."""
+    _move(connection, licenses, 1, at, batch_id)
+
+
+def _move(connection: Connection, licenses: Mapping[str, int], sign: int, at: Any, batch_id: int) -> None:
     if not licenses:
         return
     run(
         connection,
         "INSERT INTO draw_downs (line_id, day, quantity, license_number, batch_id, ordinal)"
-        " SELECT n.id, (%(at)s::timestamptz AT TIME ZONE k.time_zone)::date, -l.quantity, l.number, %(batch)s,"
-        " w.ordinal"
+        " SELECT n.id, (%(at)s::timestamptz AT TIME ZONE k.time_zone)::date, %(sign)s * l.quantity, l.number,"
+        " %(batch)s, w.ordinal"
         " FROM unnest(%(numbers)s::text[], %(ordinals)s::int[]) AS w (number, ordinal)"
         " JOIN licenses l ON l.number = w.number JOIN contract_lines n ON n.id = l.contract_line_id"
         " JOIN contracts k ON k.id = n.contract_id",
-        {"at": at, "batch": batch_id, "numbers": list(licenses), "ordinals": list(licenses.values())},
+        {
+            "at": at,
+            "sign": sign,
+            "batch": batch_id,
+            "numbers": list(licenses),
+            "ordinals": list(licenses.values()),
+        },
     )
 
 
