@@ -63,7 +63,8 @@ def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Re
         return Reports((), (_NOTHING[language],))
     if len(found) > most:
         note = _NO_PAGES[language].format(most, batch.id)
-        return Reports([making.table(), making.summary_aside(note)], (note,))
+        summary = making.summary_aside(note)
+        return Reports([making.table(), summary], (note,))
     pages: dict[str, Path] = {}
     workbook = making.workbook(sorted(found, key=lambda key: key not in making.flagged), pages, ())
     copies.put_all(app, making.copies(pages))
@@ -76,7 +77,7 @@ class _Making:
     """The making of one batch's reports."""
 
     def __init__(self, app: App, connection: Connection, batch: Batch, folder: Path) -> None:
-        self._connection, self._batch, self._folder = connection, batch, folder
+        self._app, self._connection, self._batch, self._folder = app, connection, batch, folder
         self._issuer = app.settings.issuer
         self.language: Language = batch.options["language"]
         self.lines = statement_reports.lines_of(connection, batch.id)
@@ -115,7 +116,7 @@ class _Making:
         from exporters.statement_pages import page
         from exporters.statement_words import Writing
 
-        book, names = self._book([self.found[key] for key in keys], remarks, self._gravest()), Names()
+        book, names = self._book([self.found[key] for key in keys], remarks, self._gravest(self._connection)), Names()
         for contract in statements.gather(self._connection, keys, with_usage=True):
             book.add(contract)
             path = self._folder / statements.file_name(names, contract.code, ".pdf")
@@ -124,16 +125,25 @@ class _Making:
         return self._summary(file_blocks(self._saved(book)))
 
     def summary_aside(self, remark: str) -> Listing:
-        """The workbook without sheets of contracts, made by a thread while PostgreSQL writes the list."""
-        pool, gravest = ThreadPoolExecutor(1), self._gravest()
-        making = pool.submit(lambda: self._saved(self._book((), (remark,), gravest)))
-        pool.shutdown(wait=False)
-        return self._summary(block for path in [making] for block in file_blocks(path.result()))
+        """The workbook without sheets of contracts, made by a thread while PostgreSQL writes the list.
 
-    def _gravest(self) -> Sequence[tuple[Any, ...]]:
+        On a connection of its own: the batch's statements are committed, and nothing changes them while it ends.
+        """
+
+        def make() -> Path:
+            with self._app.engine.connect() as connection:
+                gravest = self._gravest(connection)
+            return self._saved(self._book((), (remark,), gravest))
+
+        pool = ThreadPoolExecutor(1)
+        making = pool.submit(make)
+        pool.shutdown(wait=False)
+        return self._summary(block for made in (making,) for block in file_blocks(made.result()))
+
+    def _gravest(self, connection: Connection) -> Sequence[tuple[Any, ...]]:
         from exporters.statement_workbooks import MOST_LISTED
 
-        return statement_reports.gravest(self._connection, self._batch.id, MOST_LISTED)
+        return statement_reports.gravest(connection, self._batch.id, MOST_LISTED)
 
     def _book(
         self, contracts: Sequence[str], remarks: Sequence[str], gravest: Sequence[tuple[Any, ...]]
