@@ -18,6 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,42 @@ class Refusal(Protocol):
 
 # The parent's side.
 
+_ready: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}  # children that wait for a request, by module
+_ready_lock = threading.Lock()
+
+
+def make_ready(module: str) -> None:
+    """Have a child of a module wait for the next request, for which it would be half the time to start one.
+
+    To be called now and then by a thread that lives as long as the process: the child dies with it.
+    """
+    with _ready_lock:
+        if module in _ready and _ready[module][0].poll() is None:
+            return
+        _ready[module] = _start(module)
+
+
+def _take(module: str) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """A child that waits for its request: one that was made ready, or a new one."""
+    with _ready_lock:
+        found = _ready.pop(module, None)
+    if found is not None and found[0].poll() is None:
+        return found
+    return _start(module)
+
+
+def _start(module: str) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
+    child = subprocess.Popen(
+        [sys.executable, "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        cwd=_ROOT,
+        env=os.environ | {"PYTHONPATH": str(_ROOT), "RUST_BACKTRACE": "0"},
+    )
+    return child, errors
+
 
 def run(
     module: str,
@@ -98,15 +135,8 @@ def run(
     ``on_block`` raises; the child has ended and is reaped in every case.
     """
     asked = {"request": request, "memory_bytes": memory_bytes, "cpu_seconds": cpu_seconds, "parent": os.getpid()}
-    with tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(
-            [sys.executable, "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            cwd=_ROOT,
-            env=os.environ | {"PYTHONPATH": str(_ROOT), "RUST_BACKTRACE": "0"},
-        )
+    child, errors = _take(module)
+    with errors:
         try:
             result: dict[str, Any] | None = _listen(child, asked, time.monotonic() + wall_seconds, on_block)
             status = child.wait(timeout=10)
@@ -192,7 +222,10 @@ def serve(handler: Callable[[dict[str, Any], Write], dict[str, Any]]) -> NoRetur
     """
     output = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not get between the frames
-    asked = json.loads(sys.stdin.buffer.read())
+    given = sys.stdin.buffer.read()
+    if not given:  # made ready, and never asked
+        os._exit(0)
+    asked = json.loads(given)
     _limit(asked)
     status = 0
     try:

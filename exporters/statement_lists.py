@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 
 from exporters import listings
@@ -18,6 +19,7 @@ TITLES: tuple[Title, ...] = tuple({"en": name, "it": name} for name in _NAMES)
 _BLOCK_ROWS = 5_000
 
 
+@lru_cache(maxsize=4096)
 def cells(*texts: str | None) -> str:
     """What people wrote, as it stands in the list: guarded, quoted, with commas between."""
     return written([texts], ",")[0].decode().removesuffix("\r\n")

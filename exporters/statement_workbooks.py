@@ -76,6 +76,7 @@ class StatementBook:
         self._summary_name = ""
         self._names: dict[str, str] = {}  # of sheets, by contract
         self._taken: set[str] = set()
+        self._sheets: list[Sheet] = []
 
     def word(self, name: str, *values: object) -> str:
         """A word or a sentence with its values."""
@@ -95,12 +96,12 @@ class StatementBook:
         self._summary_name = self._name(self.word("summary_sheet"))
         list_name = self._name(self.word("statements"))
         self._names = {code: self._name(code) for code in contracts}
-        self._summary(Sheet(self._book, self._summary_name), subtitle, totals, listed[:_SHOWN], remarks)
-        self._list(Sheet(self._book, list_name), listed, count)
+        self._summary(self._sheet(self._summary_name), subtitle, totals, listed[:_SHOWN], remarks)
+        self._list(self._sheet(list_name), listed, count)
 
     def add(self, contract: ReportedContract) -> None:
         """The sheet of a contract: its statements, a chart a line, and below what the charts show."""
-        sheet = Sheet(self._book, self._names.get(contract.code) or self._name(contract.code))
+        sheet = self._sheet(self._names.get(contract.code) or self._name(contract.code))
         writing = Writing(self._language)
         sheet.begin([width for _, width in _SHEET], freeze="A6", titles="5:5")
         sheet.row([sheet.text(f"{contract.code}  ·  {contract.customer}", size=16, bold=True)], height=26)
@@ -119,8 +120,12 @@ class StatementBook:
         aside = target.with_name(target.name + ".dated")
         self._book.save(aside)
         with target.open("wb") as file:
-            file.writelines(_undated(aside))
+            file.writelines(_parts(aside, self._sheets))
         aside.unlink()
+
+    def _sheet(self, name: str) -> Sheet:
+        self._sheets.append(Sheet(self._book, name))
+        return self._sheets[-1]
 
     def _name(self, wanted: str) -> str:
         """A name for a sheet that no other one has, whatever the case of its letters."""
@@ -303,14 +308,16 @@ def _usage_chart(sheet: Sheet, column: int, head: int, last: int, *, has_allowed
     return chart
 
 
-def _undated(source: Path) -> Iterator[bytes]:
-    """A workbook's parts put into an archive whose bytes tell nothing of when it was made."""
-    archive = Archive()
+def _parts(source: Path, sheets: Sequence[Sheet]) -> Iterator[bytes]:
+    """A workbook's parts with the sheets' rows, in an archive whose bytes tell nothing of when it was made."""
+    archive, by_name = Archive(), {f"xl/worksheets/sheet{place}.xml": sheet for place, sheet in enumerate(sheets, 1)}
     with zipfile.ZipFile(source) as book:
         for entry in sorted(
             book.infolist(), key=lambda one: one.filename != "[Content_Types].xml"
         ):  # readers expect it
             data = book.read(entry)
+            if entry.filename in by_name:
+                data = by_name[entry.filename].filled(data)
             if entry.filename == "docProps/core.xml":
                 data = re.sub(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*", rb"\g<1>2026-01-01T00:00:00Z", data)
             member, blocks = packed(entry.filename, data)

@@ -20,6 +20,8 @@ from models.accounts import Account
 from models.batches import Batch
 from models.chunks import Chunk
 
+CHILD = "jobs.children.reading"
+
 
 def read(app: App, connection: Connection, chunk: Chunk) -> None:
     """Read a batch's file into rows. Raises :class:`BatchRefused` with the sentence that its sender reads."""
@@ -101,7 +103,7 @@ def _in_a_child(
 ) -> dict[str, Any]:
     """Run the reader with its limits. A reader that dies is tried again, and the batch fails after the third time."""
     try:
-        return children.run("jobs.children.reading", request, on_block=write, **child_limits(app, batch.size))
+        return children.run(CHILD, request, on_block=write, **child_limits(app, batch.size))
     except children.ChildDied as death:
         if chunk.attempts < app.settings.attempts:
             raise

@@ -7,8 +7,11 @@ periods. What makes pages and workbooks is imported when it is needed, so that w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
@@ -24,6 +27,9 @@ from models import statement_reports
 from models import statements as statement_rows
 from models.batches import Batch
 from storage.objects import file_blocks
+
+if TYPE_CHECKING:
+    from exporters.statement_workbooks import StatementBook
 
 _NOTHING = {
     "en": "No statement was new or changed, so there is nothing to report.",
@@ -41,6 +47,11 @@ _NO_PAGES = {
 }
 
 
+def get_ready() -> None:
+    """Import what the workbook needs: as long as it takes to write one, so not in the middle of a night."""
+    import exporters.statement_workbooks  # noqa: F401
+
+
 def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Reports:
     """The reports of a batch, made in a folder; customers' copies are stored. Raises ``StoreUnavailable``.
 
@@ -52,11 +63,12 @@ def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Re
         return Reports((), (_NOTHING[language],))
     if len(found) > most:
         note = _NO_PAGES[language].format(most, batch.id)
-        return Reports([making.table(), making.workbook((), {}, (note,))], (note,))
+        summary = making.summary_aside(note)
+        return Reports([making.table(), summary], (note,))
     pages: dict[str, Path] = {}
-    workbook = making.workbook([one.key for one in sorted(found, key=lambda one: not one.is_flagged)], pages, ())
+    workbook = making.workbook(sorted(found, key=lambda key: key not in making.flagged), pages, ())
     copies.put_all(app, making.copies(pages))
-    customers = len({one.customer_number for one in found})
+    customers = len({line.customer_number for line in making.lines})
     files = [making.table(), making.figures(), workbook, making.bundle(pages)]
     return Reports(files, (_COPIES[language].format(customers, batch.id),))
 
@@ -65,12 +77,13 @@ class _Making:
     """The making of one batch's reports."""
 
     def __init__(self, app: App, connection: Connection, batch: Batch, folder: Path) -> None:
-        self._connection, self._batch, self._folder = connection, batch, folder
+        self._app, self._connection, self._batch, self._folder = app, connection, batch, folder
         self._issuer = app.settings.issuer
         self.language: Language = batch.options["language"]
-        self.found = statement_reports.contracts_of(connection, batch.id)
-        self._totals = statement_reports.totals(connection, batch.id)
-        self._count = sum(total[1] for total in self._totals)
+        self.lines = statement_reports.lines_of(connection, batch.id)
+        self.found = {line.key: line.code for line in self.lines}
+        self.flagged = {line.key for line in self.lines if line.is_flagged}
+        self._count = sum(line.statements for line in self.lines)
 
     def table(self) -> Listing:
         """All statements that the batch wrote, a line each."""
@@ -83,15 +96,16 @@ class _Making:
 
     def _written(self) -> Iterator[ReportedContract]:
         """What the batch wrote, customer by customer."""
-        return statements.gather(self._connection, [one.key for one in self.found], batch_id=self._batch.id)
+        return statements.gather(self._connection, list(self.found), batch_id=self._batch.id)
 
     def _texts(self) -> Iterator[tuple[str, str]]:
         """The customer's number and the line in the list of all that the batch wrote, customer by customer."""
-        lines, customers = dict[int, tuple[str, str, str]](), dict[int, str]()
-        for line_id, metric, currency, *names in statement_rows.lines_of_batch(self._connection, self._batch.id):
-            lines[line_id] = statement_lists.cells(*names), metric, statement_lists.cells(currency) if currency else ""
-            customers[line_id] = names[1]
-        for line_id, text in statement_rows.texts_of_batch(self._connection, self._batch.id, lines):
+        told, cells = dict[int, tuple[str, str, str]](), statement_lists.cells
+        for line in self.lines:
+            names = f"{cells(line.customer, line.customer_number)},{cells(line.product, line.sku)},{cells(line.code)}"
+            told[line.id] = names, line.metric, cells(line.currency) if line.currency else ""
+        customers = {line.id: line.customer_number for line in self.lines}
+        for line_id, text in statement_rows.texts_of_batch(self._connection, self._batch.id, told):
             yield customers[line_id], text
 
     def _figures(self, found: Iterable[ReportedContract]) -> Iterator[bytes]:
@@ -99,35 +113,76 @@ class _Making:
 
     def workbook(self, keys: Sequence[str], pages: dict[str, Path], remarks: Sequence[str]) -> Listing:
         """The workbook, with a sheet for each of these contracts; the pages of these are made with it, by contract."""
-        from exporters import statement_workbooks
         from exporters.statement_pages import page
-        from exporters.statement_words import Writing, word
-        from exporters.statement_workbooks import MOST_LISTED, Listed, StatementBook, Total
+        from exporters.statement_words import Writing
 
-        book, names = StatementBook(self.language, issuer=self._issuer), Names()
-        gravest = statement_reports.gravest(self._connection, self._batch.id, MOST_LISTED)
-        amount = word("totals_of", self.language, f"{self._count:,}", f"{len(self.found):,}")
-        codes = {one.key: one.code for one in self.found}
-        book.summarize(
-            f"{word('batch', self.language)} {self._batch.id}  ·  {amount}",
-            [Total(*total) for total in self._totals],
-            [
-                Listed(code, number, name, sku, currency, Entry(*entry))
-                for code, number, name, sku, currency, *entry in gravest
-            ],
-            count=self._count,
-            contracts=[codes[key] for key in keys],
-            remarks=remarks,
-        )
+        book, names = self._book([self.found[key] for key in keys], remarks, self._gravest(self._connection)), Names()
         for contract in statements.gather(self._connection, keys, with_usage=True):
             book.add(contract)
             path = self._folder / statements.file_name(names, contract.code, ".pdf")
             path.write_bytes(page(contract, Writing(self.language, contract.locale), issuer=self._issuer))
             pages[contract.code] = path
+        return self._summary(file_blocks(self._saved(book)))
+
+    def summary_aside(self, remark: str) -> Listing:
+        """The workbook without sheets of contracts, made by a thread while PostgreSQL writes the list.
+
+        On a connection of its own: the batch's statements are committed, and nothing changes them while it ends.
+        """
+
+        def make() -> Path:
+            with self._app.engine.connect() as connection:
+                gravest = self._gravest(connection)
+            return self._saved(self._book((), (remark,), gravest))
+
+        pool = ThreadPoolExecutor(1)
+        making = pool.submit(make)
+        pool.shutdown(wait=False)
+        return self._summary(block for made in (making,) for block in file_blocks(made.result()))
+
+    def _gravest(self, connection: Connection) -> Sequence[tuple[Any, ...]]:
+        from exporters.statement_workbooks import MOST_LISTED
+
+        return statement_reports.gravest(connection, self._batch.id, MOST_LISTED)
+
+    def _book(
+        self, contracts: Sequence[str], remarks: Sequence[str], gravest: Sequence[tuple[Any, ...]]
+    ) -> StatementBook:
+        """The workbook with its summary and its list."""
+        from exporters.statement_words import word
+        from exporters.statement_workbooks import Listed, StatementBook, Total
+
+        book = StatementBook(self.language, issuer=self._issuer)
+        amount = word("totals_of", self.language, f"{self._count:,}", f"{len(self.found):,}")
+        book.summarize(
+            f"{word('batch', self.language)} {self._batch.id}  ·  {amount}",
+            [Total(*total) for total in self._totals()],
+            [
+                Listed(code, number, name, sku, currency, Entry(*entry))
+                for code, number, name, sku, currency, *entry in gravest
+            ],
+            count=self._count,
+            contracts=contracts,
+            remarks=remarks,
+        )
+        return book
+
+    def _saved(self, book: StatementBook) -> Path:
         target = self._folder / "summary.xlsx"
         book.save(target)
-        blocks = file_blocks(target)
-        return Listing("summary", self._count, blocks, ".xlsx", statement_workbooks.MEDIA_TYPE)
+        return target
+
+    def _summary(self, blocks: Iterable[bytes]) -> Listing:
+        from exporters.statement_workbooks import MEDIA_TYPE
+
+        return Listing("summary", self._count, blocks, ".xlsx", MEDIA_TYPE)
+
+    def _totals(self) -> Iterator[tuple[str, int, Decimal, Decimal, Decimal]]:
+        """By currency ("": none): how many statements, and what is owed by closed, adjusted and open ones."""
+        for currency in sorted({line.currency or "" for line in self.lines}):
+            own = [line for line in self.lines if (line.currency or "") == currency]
+            sums = [sum((amounts), Decimal(0)) for amounts in zip(*[line[-3:] for line in own], strict=True)]
+            yield currency, sum(line.statements for line in own), sums[0], sums[1], sums[2]
 
     def bundle(self, pages: Mapping[str, Path]) -> Listing:
         """The pages in one archive."""

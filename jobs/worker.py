@@ -16,7 +16,7 @@ os.environ.setdefault("dramatiq_queue_prefetch", "1")
 import dramatiq
 
 from config.wiring import App
-from jobs import actors, broker
+from jobs import actors, broker, reports
 from jobs.working import Heartbeat
 
 log = structlog.get_logger("keymill.worker")
@@ -32,6 +32,7 @@ def serve(app: App, ended: threading.Event) -> None:
     worker = dramatiq.Worker(connected, worker_threads=1, worker_timeout=IDLE_POLL_MS)
     heartbeat.start()
     worker.start()
+    threading.Thread(target=reports.get_ready, daemon=True).start()
     _search_for_cycles_seldom()
     for warning in broker.warnings(app.settings.redis_url):
         log.warning(warning)

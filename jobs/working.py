@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import structlog
 from sqlalchemy import Connection
 
-from config import tracing
+from config import children, tracing
 from config.wiring import App
-from jobs import guarding, notifying, parking, pipeline
+from jobs import guarding, notifying, parking, pipeline, reading
 from jobs.refusals import BatchRefused
 from models import batches, leases, workers
 from models.chunks import Chunk
@@ -67,6 +67,8 @@ class Heartbeat:
 
     def _beat(self) -> None:
         chunk = self._chunk
+        if self._identity[1] == "worker":
+            children.make_ready(reading.CHILD)
         with transaction(self._app.engine) as connection:
             workers.beat(connection, *self._identity, workers.peak_rss_mb())
             if chunk is not None:

@@ -19,7 +19,9 @@ All sums are decimal. The rules, each with a worked example in the tests:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -35,7 +37,7 @@ Policy = Literal["true_up", "true_forward", "hard_stop"]
 MONTHS: dict[Unit, int] = {"month": 1, "quarter": 3, "year": 12}
 DAY = timedelta(days=1)
 CENT = Decimal("0.01")
-NONE = Decimal(0)
+NONE, NOTHING = Decimal(0), Decimal("0.00")
 
 
 class Period(NamedTuple):
@@ -81,6 +83,7 @@ class Line:
     growth: Decimal = NONE
     tolerance: Decimal = NONE
     report_days: int | None = None
+    _allowed: dict[int, Decimal] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def ends(self) -> date:
@@ -91,9 +94,13 @@ class Line:
         """The periods of the term, each counted from its first day, so that the 31st comes back after February."""
         return _periods(self.starts, self.months, self.unit)
 
+    def open_since(self, day: date) -> tuple[Period, ...]:
+        """The periods that end on a day or after it."""
+        return _open_since(self.starts, self.months, self.unit, day)
+
     def period_of(self, day: date) -> Period | None:
         """The period that a day lies in; None outside the term."""
-        return next((period for period in self.periods() if period.starts <= day <= period.ends), None)
+        return next(iter(self.open_since(day)), None) if day >= self.starts else None
 
     def commitment_on(self, day: date) -> Commitment:
         """What is committed on a day of the term."""
@@ -103,12 +110,10 @@ class Line:
 
     def allowed_on(self, day: date) -> Decimal:
         """How much may be used on a day without owing anything: what is committed, and the growth allowance."""
-        return _allowed(self.commitment_on(day).quantity, self.growth)
-
-
-@lru_cache(maxsize=1024)
-def _allowed(quantity: int, growth: Decimal) -> Decimal:
-    return quantity * (100 + growth) / 100
+        quantity = self.commitment_on(day).quantity
+        if quantity not in self._allowed:  # many times as fast as a cache by the growth: the hash of a decimal is slow
+            self._allowed[quantity] = quantity * (100 + self.growth) / 100
+        return self._allowed[quantity]
 
 
 @lru_cache(maxsize=1024)
@@ -122,6 +127,12 @@ def _periods(starts: date, months: int, unit: Unit) -> tuple[Period, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=1024)
+def _open_since(starts: date, months: int, unit: Unit, day: date) -> tuple[Period, ...]:
+    periods = _periods(starts, months, unit)
+    return periods[bisect_left(periods, day, key=lambda period: period.ends) :]
+
+
 def reported(days: Sequence[int], used: Sequence[int], report_days: int) -> list[Known]:
     """What is known of the usage by reports: each holds until the next is due, and no longer than that.
 
@@ -130,13 +141,14 @@ def reported(days: Sequence[int], used: Sequence[int], report_days: int) -> list
     """
     if not days:
         return []
+    if days == _on_end(days[0], len(days)):  # one every day, which is most often so
+        quantities = list(used)
+        return [Known(days[0], quantities + quantities[-1:] * (report_days - 1))]
     if len(set(days)) < len(days):
         sums: dict[int, int] = {}
         for day, quantity in zip(days, used, strict=True):
             sums[day] = sums.get(day, 0) + quantity
         days, used = list(sums), list(sums.values())
-    if days[-1] - days[0] == len(days) - 1:  # one every day, which is most often so
-        return [Known(days[0], [*used, *[used[-1]] * (report_days - 1)])]
     found: list[Known] = []
     first, known = days[0], list[int]()
     for day, quantity, following in zip(days, used, [*days[1:], days[-1] + report_days], strict=True):
@@ -145,6 +157,12 @@ def reported(days: Sequence[int], used: Sequence[int], report_days: int) -> list
             first, known = day, []
         known += [quantity] * min(following - day, report_days)
     return [*found, Known(first, known)]
+
+
+@lru_cache(maxsize=64)
+def _on_end(first: int, count: int) -> array[int]:
+    """So many days on end, as they come from where reports are stored."""
+    return array("i", range(first, first + count))
 
 
 def drawn(days: Sequence[int], moved: Sequence[int], first: int, last: int, before: int = 0) -> list[Known]:
@@ -194,8 +212,10 @@ def fold(line: Line, period: Period, known: Sequence[Known], until: date) -> Fig
             figures.most_over = max(figures.most_over, most - allowed)
             if figures.first_over is None:
                 whole = int(allowed)  # what is used is a whole number, and compared as one many times as fast
-                over = next(number for number, quantity in enumerate(used) if quantity > whole)
-                figures.first_over = date.fromordinal(first + over)
+                for day, quantity in enumerate(used, first):
+                    if quantity > whole:
+                        figures.first_over = date.fromordinal(day)
+                        break
     if next_day <= last:
         figures.missing.append(_days(next_day, last))
     return figures
@@ -205,8 +225,16 @@ def _days(first: int, last: int) -> Period:
     return Period(date.fromordinal(first), date.fromordinal(last))
 
 
-def _cut(line: Line, known: Sequence[Known], first: int, last: int) -> Iterator[Known]:
+def _cut(line: Line, known: Sequence[Known], first: int, last: int) -> Iterable[Known]:
     """The parts of what is known from one day to another, cut where a commitment begins."""
+    if len(known) == 1 and len(line.commitments) == 1:  # which is most often so
+        start, used = known[0]
+        if start <= first <= last < start + len(used):
+            return (Known(first, used[first - start : last - start + 1]),)
+    return _pieces(line, known, first, last)
+
+
+def _pieces(line: Line, known: Sequence[Known], first: int, last: int) -> Iterator[Known]:
     changes = [one.since.toordinal() for one in line.commitments[1:]]
     for start, used in known:
         begins, ends = max(start, first), min(start + len(used) - 1, last)
@@ -256,10 +284,10 @@ def state(line: Line, period: Period, figures: Figures, until: date) -> Statemen
         rounded(used),
         figures.peak,
         figures.peak_day,
-        rounded(over),
-        rounded(max(NONE, commitment.quantity - used)),
+        rounded(over) if over else NOTHING,
+        rounded(commitment.quantity - used) if used < commitment.quantity else NOTHING,
         is_tolerated,
-        rounded(owed),
+        rounded(owed) if owed else NOTHING,
         owed_from,
         tuple(figures.missing),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from licensing.decisions import Decision
+from licensing.drawing import Offer
 
 # What a row may have done, in the words of a kind's ``takes_back``.
 Effect = Literal[
@@ -23,6 +24,18 @@ def decide_license(state: str, *, is_renewed: bool) -> Decision:
     if state != "active":
         return kept(state)
     return kept("renewed") if is_renewed else Decision("reverted")
+
+
+def decide_drawn_again(quantity: int, offer: Offer, drawn: int) -> Decision:
+    """Whether so much, which went back to its pool when it was revoked, is drawn again, where so much is drawn by now.
+
+    As a draw-down of today would be: in the term only, and under a hard stop only what is left.
+    """
+    if offer.closed:
+        return kept(offer.closed.code)
+    if offer.most is not None and drawn + quantity > offer.most:
+        return kept(f"pool_exhausted {max(0, offer.most - drawn)} / {quantity}")
+    return Decision("reverted")
 
 
 def decide_share_of(left: int, total: int) -> Decision:

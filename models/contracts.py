@@ -28,7 +28,8 @@ from sqlalchemy import (
     text,
 )
 
-from models.database import Xid8, copy_in, fetch, fetch_integers, metadata, run, stream
+from models.database import Xid8, copy_in, fetch, fetch_pairs, metadata, run, stream
+from models.reconciliations import OF_LINE
 
 contracts = Table(
     "contracts",
@@ -234,21 +235,21 @@ def commit(connection: Connection, new: Sequence[NewCommitment], batch_id: int) 
 _UNSEEN = "u.xact >= pg_snapshot_xmin(r.seen) AND NOT pg_visible_in_snapshot(u.xact, r.seen)"
 
 
-def to_reconcile(connection: Connection, at: datetime) -> Iterator[tuple[str, str, date]]:
-    """The lines that have begun and of which a period is still open, or something came late: contract, SKU and the day
-    before an instant, in the contract's time zone. Streamed.
+def to_reconcile(connection: Connection, at: datetime) -> Iterator[tuple[str, date]]:
+    """The contracts with a line that has begun and of which a period is still open, or something came late: contract
+    and the day before an instant, in the contract's time zone. Streamed.
     """
     return stream(
         connection,
-        "SELECT k.code, p.sku, d.day FROM contract_lines n JOIN contracts k ON k.id = n.contract_id"
-        " JOIN products p ON p.id = n.product_id"
+        "SELECT k.code, d.day FROM contracts k"
         " CROSS JOIN LATERAL (SELECT (%(at)s::timestamptz AT TIME ZONE k.time_zone)::date - 1 AS day) d"
-        " LEFT JOIN reconciliations r ON r.line_id = n.id"
-        " WHERE n.starts <= d.day AND (NOT EXISTS (SELECT FROM statements s WHERE s.line_id = n.id"
-        "  AND s.state = 'closed' AND s.period_ends >= (n.starts + make_interval(months => n.months))::date - 1)"
+        f" WHERE EXISTS (SELECT FROM contract_lines n LEFT JOIN {OF_LINE} ON true"
+        "  WHERE n.contract_id = k.id AND n.starts <= d.day AND (NOT EXISTS (SELECT FROM statements s"
+        "   WHERE s.line_id = n.id AND s.state = 'closed'"
+        "   AND s.period_ends >= (n.starts + make_interval(months => n.months))::date - 1)"
         f" OR EXISTS (SELECT FROM usage_reports u WHERE u.line_id = n.id AND {_UNSEEN})"
-        f" OR EXISTS (SELECT FROM commitments u WHERE u.line_id = n.id AND {_UNSEEN}))"
-        " ORDER BY k.key, p.sku",
+        f" OR EXISTS (SELECT FROM commitments u WHERE u.line_id = n.id AND {_UNSEEN})))"
+        " ORDER BY k.key",
         {"at": at},
     )
 
@@ -273,13 +274,12 @@ def drawn(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:
 
 def by_day(connection: Connection, since: Mapping[int, date]) -> dict[int, tuple[array[int], array[int]]]:
     """Draw-downs and returns of lines, each from a day on, by line id: days (as ``date.toordinal``) and quantities."""
-    return fetch_integers(
+    return fetch_pairs(
         connection,
-        "SELECT w.line_id, d.days, d.quantities FROM unnest(%(lines)s::bigint[], %(since)s::date[])"
-        " AS w (line_id, since) CROSS JOIN LATERAL (SELECT array_send(array_agg(day - date '0001-01-01' + 1)) AS days,"
-        "  array_send(array_agg(quantity)) AS quantities FROM (SELECT day, sum(quantity)::int AS quantity"
-        "  FROM draw_downs WHERE line_id = w.line_id AND day >= w.since GROUP BY day ORDER BY day) o) d"
-        " WHERE d.days IS NOT NULL",
+        "SELECT w.line_id, d.pairs FROM unnest(%(lines)s::bigint[], %(since)s::date[]) AS w (line_id, since)"
+        " CROSS JOIN LATERAL (SELECT string_agg(int8send((day - date '0001-01-01' + 1)::bigint << 32"
+        "  | (quantity & 4294967295)), '') AS pairs FROM (SELECT day, sum(quantity) AS quantity FROM draw_downs"
+        "  WHERE line_id = w.line_id AND day >= w.since GROUP BY day ORDER BY day) o) d WHERE d.pairs IS NOT NULL",
         {"lines": list(since), "since": list(since.values())},
     )
 
@@ -310,19 +310,48 @@ def record(connection: Connection, lines: Sequence[str]) -> None:
     copy_in(connection, "draw_downs", columns, lines)
 
 
+def of_licenses(connection: Connection, numbers: Sequence[str]) -> list[tuple[str, str]]:
+    """The lines that licenses were drawn from: contract and SKU."""
+    return [
+        (row[0], row[1])
+        for row in fetch(
+            connection,
+            "SELECT DISTINCT k.code, p.sku FROM licenses l JOIN contract_lines n ON n.id = l.contract_line_id"
+            " JOIN contracts k ON k.id = n.contract_id JOIN products p ON p.id = n.product_id"
+            " WHERE l.number = ANY(%(numbers)s)",
+            {"numbers": list(numbers)},
+        )
+    ]
+
+
 def give_back(connection: Connection, licenses: Mapping[str, int], at: Any, batch_id: int) -> None:
     """Put licenses that end back into the lines that they were drawn from: ordinals of rows by license number."""
+    _move(connection, licenses, -1, at, batch_id)
+
+
+def draw_again(connection: Connection, licenses: Mapping[str, int], at: Any, batch_id: int) -> None:
+    """Draw licenses that are active again from the lines that they came from: ordinals of rows by license number."""
+    _move(connection, licenses, 1, at, batch_id)
+
+
+def _move(connection: Connection, licenses: Mapping[str, int], sign: int, at: Any, batch_id: int) -> None:
     if not licenses:
         return
     run(
         connection,
         "INSERT INTO draw_downs (line_id, day, quantity, license_number, batch_id, ordinal)"
-        " SELECT n.id, (%(at)s::timestamptz AT TIME ZONE k.time_zone)::date, -l.quantity, l.number, %(batch)s,"
-        " w.ordinal"
+        " SELECT n.id, (%(at)s::timestamptz AT TIME ZONE k.time_zone)::date, %(sign)s * l.quantity, l.number,"
+        " %(batch)s, w.ordinal"
         " FROM unnest(%(numbers)s::text[], %(ordinals)s::int[]) AS w (number, ordinal)"
         " JOIN licenses l ON l.number = w.number JOIN contract_lines n ON n.id = l.contract_line_id"
         " JOIN contracts k ON k.id = n.contract_id",
-        {"at": at, "batch": batch_id, "numbers": list(licenses), "ordinals": list(licenses.values())},
+        {
+            "at": at,
+            "sign": sign,
+            "batch": batch_id,
+            "numbers": list(licenses),
+            "ordinals": list(licenses.values()),
+        },
     )
 
 

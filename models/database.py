@@ -7,6 +7,7 @@ import sys
 from array import array as packed
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -127,7 +128,7 @@ def copy_in(connection: Connection, table: str, columns: str, blocks: Iterable[s
 
 def array(values: Sequence[Any]) -> str:
     """A list as PostgreSQL writes an array, many times as fast as psycopg does it; its type is found by the query."""
-    if values and type(values[0]) is int and None not in values:
+    if values and type(values[0]) in (int, date) and None not in values:
         return f"{{{','.join(map(str, values))}}}"
     try:
         joined = '","'.join(values)
@@ -156,24 +157,22 @@ def fetch(connection: Connection, query: str, parameters: dict[str, Any]) -> lis
     return cursor.fetchall()
 
 
-def fetch_integers(
+def fetch_pairs(
     connection: Connection, query: str, parameters: dict[str, Any]
 ) -> dict[int, tuple[packed[int], packed[int]]]:
-    """The rows of a query of an id and ``array_send`` of two ``int[]`` (without NULL in them), by id.
+    """The rows of a query of an id and a ``string_agg`` of ``int8send``, by id: the upper and the lower halves.
 
-    For millions of numbers: an array is taken over as a whole, no Python object is made for an element.
+    For millions of numbers: they are taken over as a whole, no Python object is made for one.
     """
     cursor = raw(connection).cursor(binary=True)
     cursor.execute(query, _arrays(parameters))
-    return {number: (_integers(first), _integers(second)) for number, first, second in cursor}
-
-
-def _integers(sent: bytes) -> packed[int]:
-    """An ``int[]`` in PostgreSQL's binary form: five words of head, then a length and a value for each element."""
-    words = packed("i", sent)
-    if sys.byteorder == "little":
-        words.byteswap()
-    return words[6::2]
+    found = {}
+    for number, sent in cursor:
+        words = packed("i", sent)
+        if sys.byteorder == "little":
+            words.byteswap()
+        found[number] = words[::2], words[1::2]
+    return found
 
 
 def records(

@@ -164,10 +164,10 @@ def add_upgrades(connection: Connection, batch_id: int, *, mails: bool) -> None:
         connection,
         "upgrades.notified",
         "notifications",
-        "SELECT n.owner_id AS account_id, n.id, jsonb_build_object('notification', n.code, 'product', p.sku,"
-        " 'version', r.version, 'license', n.license_number, 'quantity', n.quantity) AS named"
-        " FROM notifications n JOIN releases r ON r.id = n.release_id JOIN products p ON p.id = r.product_id"
-        " WHERE n.batch_id = %(batch)s",
+        "SELECT owner_id AS account_id, id FROM notifications WHERE batch_id = %(batch)s",
+        "SELECT jsonb_build_object('notification', n.code, 'product', p.sku,"
+        " 'version', r.version, 'license', n.license_number, 'quantity', n.quantity)"
+        " FROM notifications n JOIN releases r ON r.id = n.release_id JOIN products p ON p.id = r.product_id",
         batch_id,
         mails,
     )
@@ -179,25 +179,30 @@ def add_statements(connection: Connection, batch_id: int, *, mails: bool) -> Non
         connection,
         "statements.closed",
         "statements",
-        "SELECT k.customer_id AS account_id, s.id, jsonb_build_object('statement', s.id, 'contract', k.code,"
-        " 'product', p.sku, 'state', s.state, 'starts', s.period_starts, 'ends', s.period_ends, 'owed', s.owed,"
-        " 'currency', l.currency) AS named FROM statements s JOIN contract_lines l ON l.id = s.line_id"
-        " JOIN contracts k ON k.id = l.contract_id JOIN products p ON p.id = l.product_id"
-        " WHERE s.batch_id = %(batch)s AND s.state IN ('closed', 'adjusted')",
+        "SELECT k.customer_id AS account_id, n.id FROM statements n JOIN contract_lines l ON l.id = n.line_id"
+        " JOIN contracts k ON k.id = l.contract_id"
+        " WHERE n.batch_id = %(batch)s AND n.state IN ('closed', 'adjusted')",
+        "SELECT jsonb_build_object('statement', n.id, 'contract', k.code,"
+        " 'product', p.sku, 'state', n.state, 'starts', n.period_starts, 'ends', n.period_ends, 'owed', n.owed,"
+        " 'currency', l.currency) FROM statements n JOIN contract_lines l ON l.id = n.line_id"
+        " JOIN contracts k ON k.id = l.contract_id JOIN products p ON p.id = l.product_id",
         batch_id,
         mails,
     )
 
 
 def _add_by_account(
-    connection: Connection, type_: EventType, name: str, query: str, batch_id: int, mails: bool
+    connection: Connection, type_: EventType, name: str, query: str, named: str, batch_id: int, mails: bool
 ) -> None:
-    """Things that a batch did to many accounts, summed up: how many for each, and the first of them by name."""
+    """Things that a batch did to many accounts, summed up: how many for each, and the first of them by name.
+
+    ``query`` has all of them (account and id), ``named`` makes a name of the one that is ``n`` in it.
+    """
     added = fetch(
         connection,
         "INSERT INTO events (account_id, type, subject, data) SELECT account_id, %(type)s, %(subject)s,"
         " jsonb_build_object('batch', %(batch)s::bigint, 'count', count(*), %(name)s::text,"
-        " jsonb_agg(named ORDER BY id) FILTER (WHERE place <= %(most)s))"
+        f" jsonb_agg(({named} WHERE n.id = placed.id) ORDER BY id) FILTER (WHERE place <= %(most)s))"
         f" FROM (SELECT *, row_number() OVER (PARTITION BY account_id ORDER BY id) AS place FROM ({query}) AS found)"
         " AS placed GROUP BY account_id ON CONFLICT DO NOTHING RETURNING id",
         {"type": type_, "subject": f"batch {batch_id}", "batch": batch_id, "name": name, "most": MOST_NAMED},

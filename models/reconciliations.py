@@ -1,4 +1,4 @@
-"""How far each contract line is reconciled, and what has come since, by whichever batch and however late.
+"""How far contracts and lines of them are reconciled, and what has come since, by whichever batch and however late.
 
 What a transaction could not see yet is told by its own snapshot, not by clock times or ids: those are given out before
 the commit, so that a row may appear later than its time says (docs/decisions/0014-reconciliation.md).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Column, Connection, Date, Table
 
@@ -17,14 +17,21 @@ from models.database import PgSnapshot, fetch, metadata, run
 reconciliations = Table(
     "reconciliations",
     metadata,
-    Column("line_id", BigInteger, primary_key=True, autoincrement=False),
-    # The last night: statements say what was known of the line up to this day.
+    Column("contract_id", BigInteger, primary_key=True, autoincrement=False),
+    # 0: all lines but those that have a row of their own.
+    Column("line_id", BigInteger, primary_key=True, autoincrement=False, server_default="0"),
+    # The last night: statements say what was known of the lines up to this day.
     Column("until", Date, nullable=False),
     # What that night could see, and in which database cluster: transaction ids mean nothing in another one.
     Column("seen", PgSnapshot, nullable=False),
     Column("cluster", BigInteger, nullable=False),
 )
 _CLUSTER = "(SELECT system_identifier FROM pg_control_system())"
+# The row that holds for a line ``n``, whose own goes before that of its contract.
+OF_LINE = (
+    "LATERAL (SELECT until, seen FROM reconciliations r WHERE r.contract_id = n.contract_id AND r.line_id IN (0, n.id)"
+    f" AND r.cluster = {_CLUSTER} ORDER BY r.line_id DESC LIMIT 1) r"
+)
 
 
 class Late(NamedTuple):
@@ -41,19 +48,41 @@ def snapshot(connection: Connection) -> str:
     return str(fetch(connection, "SELECT pg_current_snapshot()::text", {})[0][0])
 
 
-def nights(connection: Connection, line_ids: Sequence[int]) -> dict[int, date]:
-    """The last night of each line, by its id; lines that have none are left out."""
-    query = f"SELECT line_id, until FROM reconciliations WHERE line_id = ANY(%(ids)s) AND cluster = {_CLUSTER}"
-    return {row[0]: row[1] for row in fetch(connection, query, {"ids": list(line_ids)})}
+def lines(connection: Connection, contract_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """The lines of contracts in order of their products: contract, line, product's SKU, last night (None: none yet),
+    and the terms as ``licensing.contracts.Line`` has them, commitments apart, and decimals as texts: many lines have
+    the same terms, and a text is quickly found equal.
+    """
+    return fetch(
+        connection,
+        "SELECT n.contract_id, n.id, p.sku, r.until, n.starts, n.months, n.unit, n.metric, n.policy, n.growth::text,"
+        " n.tolerance::text, n.report_days FROM contract_lines n JOIN products p ON p.id = n.product_id"
+        f" LEFT JOIN {OF_LINE} ON true"
+        " WHERE n.contract_id = ANY(%(ids)s) ORDER BY n.contract_id, p.sku",
+        {"ids": list(contract_ids)},
+    )
 
 
-def late(connection: Connection, line_ids: Sequence[int]) -> dict[int, list[Late]]:
-    """What has come since the last night of lines: reports, draw-downs, returns and amendments, by line id.
+def commitments(connection: Connection, line_ids: Sequence[int]) -> dict[int, tuple[tuple[date, int, str], ...]]:
+    """What is committed of lines, oldest first: the day from which on it is, quantity and price (a text)."""
+    found: dict[int, tuple[tuple[date, int, str], ...]] = {}
+    for line_id, *one in fetch(
+        connection,
+        "SELECT line_id, since, quantity, price::text FROM commitments WHERE line_id = ANY(%(ids)s)"
+        " ORDER BY line_id, since",
+        {"ids": list(line_ids)},
+    ):
+        found[line_id] = (*found.get(line_id, ()), tuple(one))
+    return found
+
+
+def late(connection: Connection, contract_ids: Sequence[int]) -> dict[int, list[Late]]:
+    """What has come since the last night of contracts' lines: reports, draw-downs, returns and amendments, by line id.
 
     Some of it may have been seen already, but nothing that was not is left out.
     """
-    oldest = "SELECT min(pg_snapshot_xmin(seen))::text FROM reconciliations WHERE line_id = ANY(%(ids)s)"
-    ids = list(line_ids)
+    oldest = "SELECT min(pg_snapshot_xmin(seen))::text FROM reconciliations WHERE contract_id = ANY(%(ids)s)"
+    ids = list(contract_ids)
     found: dict[int, list[Late]] = {}
     # As a parameter of its own, so that it is planned with: what has come is little against what is there.
     since = fetch(connection, oldest, {"ids": ids})[0][0]
@@ -61,26 +90,45 @@ def late(connection: Connection, line_ids: Sequence[int]) -> dict[int, list[Late
         return found
     for line_id, *facts in fetch(
         connection,
-        "SELECT n.line_id, n.day, n.batch_id, n.ordinal, n.is_report FROM reconciliations r JOIN"
+        "SELECT u.line_id, u.day, u.batch_id, u.ordinal, u.is_report FROM"
         " (SELECT line_id, day, batch_id, ordinal, true AS is_report, xact FROM usage_reports"
         "   WHERE xact >= %(since)s::xid8"
         "  UNION ALL SELECT line_id, day, batch_id, ordinal, false, xact FROM draw_downs WHERE xact >= %(since)s::xid8"
         "  UNION ALL SELECT line_id, since, batch_id, ordinal, false, xact FROM commitments"
-        "   WHERE line_id = ANY(%(ids)s) AND xact >= %(since)s::xid8) n USING (line_id)"
-        " WHERE r.line_id = ANY(%(ids)s) AND NOT pg_visible_in_snapshot(n.xact, r.seen)"
-        " ORDER BY n.line_id, n.batch_id, n.ordinal",
+        "   WHERE line_id IN (SELECT id FROM contract_lines WHERE contract_id = ANY(%(ids)s))"
+        "   AND xact >= %(since)s::xid8) u"
+        f" JOIN contract_lines n ON n.id = u.line_id CROSS JOIN {OF_LINE}"
+        " WHERE n.contract_id = ANY(%(ids)s) AND NOT pg_visible_in_snapshot(u.xact, r.seen)"
+        " ORDER BY u.line_id, u.batch_id, u.ordinal",
         {"ids": ids, "since": since},
     ):
         found.setdefault(line_id, []).append(Late(*facts))
     return found
 
 
-def record(connection: Connection, nights: Mapping[int, date], seen: str) -> None:
-    """Write the last night of lines, by their ids, and what was seen in it."""
+def record(
+    connection: Connection, contracts: Mapping[int, date], lines: Mapping[tuple[int, int], date], seen: str
+) -> None:
+    """Write the last night of whole contracts, by their ids, and of some lines of others, by contract and line; and
+    what was seen in it.
+    """
     run(
         connection,
-        f"INSERT INTO reconciliations (line_id, until, seen, cluster) SELECT line_id, until, %(seen)s, {_CLUSTER}"
-        " FROM unnest(%(lines)s::bigint[], %(nights)s::date[]) AS w (line_id, until) ON CONFLICT (line_id)"
+        "DELETE FROM reconciliations WHERE contract_id = ANY(%(contracts)s) AND line_id <> 0",
+        {"contracts": list(contracts)},
+    )
+    nights = {(contract_id, 0): until for contract_id, until in contracts.items()} | dict(lines)
+    run(
+        connection,
+        "INSERT INTO reconciliations (contract_id, line_id, until, seen, cluster)"
+        f" SELECT contract_id, line_id, until, %(seen)s, {_CLUSTER}"
+        " FROM unnest(%(contracts)s::bigint[], %(lines)s::bigint[], %(nights)s::date[])"
+        " AS w (contract_id, line_id, until) ON CONFLICT (contract_id, line_id)"
         " DO UPDATE SET until = excluded.until, seen = excluded.seen, cluster = excluded.cluster",
-        {"seen": seen, "lines": list(nights), "nights": list(nights.values())},
+        {
+            "seen": seen,
+            "contracts": [contract_id for contract_id, _ in nights],
+            "lines": [line_id for _, line_id in nights],
+            "nights": list(nights.values()),
+        },
     )

@@ -1,8 +1,9 @@
-"""What reports of a reconciliation are made from: which contracts a batch wrote statements of, and what they say."""
+"""What reports of a reconciliation are made from: which lines a batch wrote statements of, and what they say."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -17,28 +18,53 @@ ENTRY = (
     + ", s.causes, s.batch_id"
 )
 _JOINED = (
-    " FROM statements s JOIN contract_lines n ON n.id = s.line_id JOIN contracts k ON k.id = n.contract_id"
-    " JOIN accounts c ON c.id = k.customer_id"
+    " JOIN contract_lines n ON n.id = s.line_id JOIN contracts k ON k.id = n.contract_id"
+    " JOIN accounts c ON c.id = k.customer_id JOIN products p ON p.id = n.product_id"
 )
 # Those to be looked at first: see licensing.reconciling.flags.
-_GRAVEST = "s.owed > 0 DESC, s.over > 0 AND NOT s.is_tolerated DESC, s.over > 0 DESC, s.state = 'adjusted' DESC"
+_GRAVEST = (
+    "s.owed > 0 DESC, s.over > 0 AND NOT s.is_tolerated DESC, s.over > 0 DESC, s.state = 'adjusted' DESC,"
+    " s.missing_days > 0 DESC, s.owed DESC"
+)
 
 
 class Reported(NamedTuple):
-    """A contract that a batch wrote statements of; ``is_flagged``: one of them is to be looked at."""
+    """A line that a batch wrote statements of: names of all that it is about, how many statements, and what is owed by
+    closed, adjusted and open ones; ``is_flagged``: one of them is to be looked at.
+    """
 
-    key: str
-    code: str
+    id: int
+    metric: str
+    currency: str | None
+    customer: str
     customer_number: str
+    product: str
+    sku: str
+    code: str
+    key: str
     is_flagged: bool
+    statements: int
+    closed: Decimal
+    adjusted: Decimal
+    open: Decimal
 
 
-def contracts_of(connection: Connection, batch_id: int) -> list[Reported]:
-    """The contracts that a batch wrote statements of, customer by customer."""
+def lines_of(connection: Connection, batch_id: int) -> list[Reported]:
+    """The lines that a batch wrote statements of: customer by customer, contract by contract, by product.
+
+    Summed up before they are named: there are many statements and few lines.
+    """
+    sums = ", ".join(
+        f"coalesce(sum(owed) FILTER (WHERE state = '{state}'), 0) AS {state}"
+        for state in ("closed", "adjusted", "open")
+    )
     rows = fetch(
         connection,
-        "SELECT k.key, k.code, c.number, bool_or(s.over > 0 OR s.missing_days > 0 OR s.state = 'adjusted')"
-        f"{_JOINED} WHERE s.batch_id = %(batch)s GROUP BY k.key, k.code, c.number ORDER BY c.number, k.key",
+        "SELECT n.id, n.metric, n.currency, c.name, c.number, p.name, p.sku, k.code, k.key, s.is_flagged, s.count,"
+        " s.closed, s.adjusted, s.open FROM (SELECT line_id, count(*),"
+        f"  bool_or(over > 0 OR missing_days > 0 OR state = 'adjusted') AS is_flagged, {sums}"
+        f"  FROM statements WHERE batch_id = %(batch)s GROUP BY line_id) s{_JOINED}"
+        " ORDER BY c.number, k.key, p.sku",
         {"batch": batch_id},
     )
     return [Reported(*row) for row in rows]
@@ -60,25 +86,12 @@ def entries(connection: Connection, line_ids: Sequence[int], batch_id: int | Non
 
 def gravest(connection: Connection, batch_id: int, most: int) -> list[tuple[Any, ...]]:
     """The statements of a batch, those to be looked at first, at most so many: contract, customer's number and name,
-    product, currency, then the statement.
+    product, currency, then the statement. Where they are cut, among equals, lines of before come first.
     """
     return fetch(
         connection,
-        f"SELECT k.code, c.number, c.name, p.sku, n.currency, {ENTRY}{_JOINED} JOIN products p ON p.id = n.product_id"
-        f" WHERE s.batch_id = %(batch)s ORDER BY {_GRAVEST}, s.missing_days > 0 DESC, s.owed DESC, k.key, p.sku,"
-        " s.period_starts, s.id LIMIT %(most)s",
+        f"SELECT k.code, c.number, c.name, p.sku, n.currency, {ENTRY} FROM (SELECT * FROM statements s"
+        f"  WHERE batch_id = %(batch)s ORDER BY {_GRAVEST}, line_id, period_starts, id LIMIT %(most)s) s{_JOINED}"
+        f" ORDER BY {_GRAVEST}, k.key, p.sku, s.period_starts, s.id",
         {"batch": batch_id, "most": most},
-    )
-
-
-def totals(connection: Connection, batch_id: int) -> list[tuple[Any, ...]]:
-    """By currency ("": none): how many statements of a batch, and what is owed by closed, adjusted and open ones."""
-    sums = ", ".join(
-        f"coalesce(sum(s.owed) FILTER (WHERE s.state = '{state}'), 0)" for state in ("closed", "adjusted", "open")
-    )
-    return fetch(
-        connection,
-        f"SELECT coalesce(n.currency, ''), count(*), {sums} FROM statements s"
-        " JOIN contract_lines n ON n.id = s.line_id WHERE s.batch_id = %(batch)s GROUP BY 1 ORDER BY 1",
-        {"batch": batch_id},
     )

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.database import copy_in, fetch, metadata, records, run, stream
+from models.database import NULL, copy_in, fetch, metadata, records, run, stream
 
 # Filled a hundred thousand at a time: no foreign keys, see docs/decisions/0006-schema.md.
 statements = Table(
@@ -112,6 +112,20 @@ def newest(connection: Connection, since: Mapping[int, date]) -> dict[tuple[int,
     }
 
 
+def drawn(connection: Connection, periods: Mapping[int, date]) -> dict[int, int]:
+    """What was drawn of lines by the end of a period, by line id, as its newest statement says; ``periods``: the first
+    day of each line's.
+    """
+    rows = fetch(
+        connection,
+        "SELECT DISTINCT ON (s.line_id) s.line_id, s.drawn FROM unnest(%(lines)s::bigint[], %(starts)s::date[])"
+        " AS w (line_id, starts) JOIN statements s ON s.line_id = w.line_id AND s.period_starts = w.starts"
+        " ORDER BY s.line_id, s.id DESC",
+        {"lines": list(periods), "starts": list(periods.values())},
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 class New(NamedTuple):
     """A statement to be written: over an open one (its id), or as a new one (None).
 
@@ -141,11 +155,11 @@ def write(connection: Connection, made: Sequence[New], batch_id: int) -> None:
 
 def _line(one: New, batch_id: int) -> str:
     """A new statement as COPY takes it: nothing in it needs to be escaped."""
-    figures = "\t".join(["\\N" if value is None else str(value) for value in one.figures])
-    causes = json.dumps(one.causes) if one.causes else "\\N"
+    committed, drawn, used, peak, peak_day, over, unused, is_tolerated, owed, owed_from, missing = one.figures
     return (
-        f"{one.line_id}\t{one.starts}\t{one.ends}\t{one.state}\t{one.until}\t{figures}\t{causes}\t{batch_id}"
-        f"\t{one.ordinal}\n"
+        f"{one.line_id}\t{one.starts}\t{one.ends}\t{one.state}\t{one.until}\t{committed}\t{drawn}\t{used}\t{peak}"
+        f"\t{peak_day or NULL}\t{over}\t{unused}\t{is_tolerated}\t{owed}\t{owed_from or NULL}\t{missing}"
+        f"\t{json.dumps(one.causes) if one.causes else NULL}\t{batch_id}\t{one.ordinal}\n"
     )
 
 
@@ -172,19 +186,6 @@ def _replace(connection: Connection, changed: Sequence[New], batch_id: int) -> N
     )
     if count != len(changed):
         raise RuntimeError(f"{len(changed) - count} of {len(changed)} statements were no longer open")
-
-
-def lines_of_batch(connection: Connection, batch_id: int) -> list[tuple[Any, ...]]:
-    """The lines that a batch wrote statements of, customer by customer: id, metric, currency, customer's name and
-    number, product's name and SKU, contract."""
-    return fetch(
-        connection,
-        "SELECT n.id, n.metric, n.currency, c.name, c.number, p.name, p.sku, k.code FROM contract_lines n"
-        " JOIN contracts k ON k.id = n.contract_id JOIN accounts c ON c.id = k.customer_id"
-        " JOIN products p ON p.id = n.product_id"
-        " WHERE n.id IN (SELECT line_id FROM statements WHERE batch_id = %(batch)s) ORDER BY c.number, k.key, p.sku",
-        {"batch": batch_id},
-    )
 
 
 def texts_of_batch(

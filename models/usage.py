@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-from models.database import Xid8, copy_in, fetch, fetch_integers, metadata, run
+from models.database import Xid8, copy_in, fetch, fetch_pairs, metadata, run
 
 # Filled a million rows at a time: no foreign keys, see docs/decisions/0006-schema.md.
 usage_reports = Table(
@@ -101,11 +101,11 @@ def by_day(connection: Connection, since: Mapping[int, date]) -> dict[int, tuple
 
     In order of the days; a day that hosts are reported of is there for each of them.
     """
-    return fetch_integers(
+    return fetch_pairs(
         connection,
-        "SELECT w.line_id, u.days, u.quantities FROM unnest(%(lines)s::bigint[], %(since)s::date[])"
-        " AS w (line_id, since) CROSS JOIN LATERAL (SELECT array_send(array_agg(day - date '0001-01-01' + 1)) AS days,"
-        "  array_send(array_agg(quantity)) AS quantities FROM (SELECT day, quantity FROM usage_reports"
-        "  WHERE line_id = w.line_id AND day >= w.since AND is_current ORDER BY day) o) u WHERE u.days IS NOT NULL",
+        "SELECT w.line_id, u.pairs FROM unnest(%(lines)s::bigint[], %(since)s::date[]) AS w (line_id, since)"
+        " CROSS JOIN LATERAL (SELECT string_agg(int8send((day - date '0001-01-01' + 1)::bigint << 32 | quantity), '')"
+        "  AS pairs FROM (SELECT day, quantity FROM usage_reports"
+        "  WHERE line_id = w.line_id AND day >= w.since AND is_current ORDER BY day) o) u WHERE u.pairs IS NOT NULL",
         {"lines": list(since), "since": list(since.values())},
     )

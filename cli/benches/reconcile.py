@@ -1,7 +1,9 @@
 """``keymill bench reconcile``: a year of daily usage folded into statements, then the night after it.
 
-A row is a report: ten lines a contract, 365 days a line. The floor is the bare aggregate over the same rows: most, sum
-and count of each line and month, by the fastest plan of three.
+A row is a report: ten lines a contract, 365 days a line. The time of a night is a whole batch's: from the file with a
+row a contract, as the schedule writes it, to the stored results: statements, list and workbook. The floor is the bare
+aggregate over the same rows with what statements say of usage: most with its first day (in one number), sum and count
+of each line and month, by the fastest plan of three.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ _PLANS: dict[str, dict[str, str]] = {
     "default": {},
 }
 _AGGREGATE = (
-    "SELECT line_id, date_trunc('month', day::timestamp), max(quantity), sum(quantity), count(*) FROM usage_reports"
+    "SELECT line_id, date_trunc('month', day::timestamp), max(quantity::bigint << 32 | date '9999-12-31' - day),"
+    " sum(quantity), count(*) FROM usage_reports"
     " WHERE is_current GROUP BY 1, 2"
 )
 
@@ -154,8 +157,10 @@ def _lines(app: App) -> list[tuple[Any, ...]]:
 
 
 def _nightly(app: App, folder: str, night: date) -> Path:
+    """A row a contract, as the schedule writes them."""
     path = Path(folder) / f"night-{night}.csv"
-    path.write_text("contract,product,date\n" + "".join(f"{code},{sku},{night}\n" for code, sku in _lines(app)))
+    codes = dict.fromkeys(code for code, _ in _lines(app))
+    path.write_text("contract,date\n" + "".join(f"{code},{night}\n" for code in codes))
     return path
 
 

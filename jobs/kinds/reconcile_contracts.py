@@ -1,6 +1,7 @@
-"""``reconcile-contracts``: draw-downs, returns and usage reports folded into statements, line by line, up to a day.
+"""``reconcile-contracts``: draw-downs, returns and usage reports folded into statements, up to a day.
 
-What comes of it is reported by ``jobs/reports.py``: lists, a workbook, and a page for each contract.
+A row is about a contract with all its lines, or about the line of one product. What comes of it is reported by
+``jobs/reports.py``: lists, a workbook, and a page for each contract.
 """
 
 from __future__ import annotations
@@ -8,27 +9,63 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from jobs import reports
 from jobs.kind import Asked, Issued, Kind, Values, Work
-from jobs.pools import NOTHING, Pools
+from jobs.pools import NOTHING
+from licensing import codes
 from licensing import contracts as rules
-from licensing.contracts import DAY, Known, Line, Period
+from licensing.contracts import DAY, Commitment, Known, Period
 from licensing.decisions import Decision
 from licensing.drawing import not_in_term
 from licensing.field_catalogue import FIELDS
 from licensing.reconciling import Standing, next_state
 from models import contracts, reconciliations, statements, usage
+from models.contracts import Contract
 from models.statements import Figures, New, Stored
 
 COLUMNS = (
     FIELDS["contract"].needed(),
-    FIELDS["product"].needed(),
+    FIELDS["product"],
     FIELDS["date"].needed(),
 )
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of a contract; ``night``: its last one. ``since``: the first day that is not settled."""
+
+    id: int
+    sku: str
+    night: date | None
+    terms: rules.Line
+    since: date = date.max
+    drawn_before: int = 0
+
+
+@lru_cache(maxsize=4096)
+def _terms(
+    commitments: tuple[tuple[date, int, str], ...],
+    starts: date,
+    months: int,
+    unit: rules.Unit,
+    metric: rules.Metric,
+    policy: rules.Policy,
+    growth: str,
+    tolerance: str,
+    report_days: int | None,
+) -> rules.Line:
+    """The terms of a line: most lines of an installation share them with others."""
+    committed = tuple(Commitment(since, quantity, Decimal(price)) for since, quantity, price in commitments)
+    allowances = Decimal(growth), Decimal(tolerance)
+    return rules.Line(starts, months, unit, metric, policy, committed, *allowances, report_days)
 
 
 class Reconciliation:
@@ -39,136 +76,152 @@ class Reconciliation:
     ) -> None:
         self.work = work
         self.seen = reconciliations.snapshot(connection)
-        self.pools = Pools(connection, work, [(row[0], None, row[1]) for row in rows], lock=not work.is_preview)
-        nights: dict[int, date] = {}  # the first one that is asked for, by line
-        for contract, sku, until in rows:
-            line = self.pools.find(contract, None, sku)
-            if not isinstance(line, Decision):
-                nights[line.id] = min(until, nights.get(line.id, until))
-        self.nights = reconciliations.nights(connection, list(nights))
-        self.late = reconciliations.late(connection, list(self.nights))
-        self.since = {line_id: self._unsettled_since(line_id, night) for line_id, night in nights.items()}
-        self._load(connection)
+        keys = list({codes.match_key(row[0]) for row in rows})
+        self.is_seen_again = work.is_preview or len(keys) < len(rows)  # a later row may be about the same statement
+        self.contracts = contracts.by_key(connection, keys, lock=not work.is_preview)
+        self.lines = _lines(connection, self.contracts)
+        self._today: dict[str, date] = {}
+        asked = self._asked(rows)
+        self.late = reconciliations.late(connection, [contract.id for contract in self.contracts.values()])
+        for line in asked:
+            if late := self.late.get(line.id):
+                line.since = min(line.since, *(one.day for one in late))
+        self._load(connection, asked)
         if before is not None:
             self.stored |= before.stored
         self.made: dict[tuple[int, date, bool], New] = {}
-        self.reached: dict[int, date] = {}
+        self.reached: dict[int, date] = {}  # by line
+        self.whole: dict[str, date] = {}  # by contract: the last night of all its lines
 
-    def _unsettled_since(self, line_id: int, night: date) -> date:
-        """The first day that a line's statements may have to say something new about.
+    def _asked(self, rows: Sequence[Values]) -> list[Line]:
+        """The lines that rows are about, each with the first day that a night may have to say something new about.
 
-        Days that its last night counted are settled but for what has come since; all are open again for an earlier one.
+        Days that its last night counted are settled but for what has come since; all are open for an earlier one.
         """
-        last = self.nights.get(line_id)
-        if last is None or night < last:
-            return date.min
-        return min([last + DAY, *(one.day for one in self.late.get(line_id, []))])
+        asked: dict[int, Line] = {}
+        for code, sku, until in rows:
+            for line in self._named(code, sku) or ():
+                asked[line.id] = line
+                since = date.min if line.night is None or until < line.night else line.night + DAY
+                line.since = min(line.since, since)
+        return list(asked.values())
 
-    def _load(self, connection: Connection) -> None:
+    def _named(self, code: str, sku: str | None) -> list[Line] | None:
+        """The lines that a row names; None where there is no such contract."""
+        found = self.lines.get(codes.match_key(code))
+        if sku is None or found is None:
+            return found
+        return [line for line in found if line.sku == sku.upper()]
+
+    def _load(self, connection: Connection, lines: Sequence[Line]) -> None:
         """Read statements, reports and movements, of each line from the first period on that is not settled."""
         statements_since: dict[int, date] = {}
         reports_since: dict[int, date] = {}
         movements_since: dict[int, date] = {}
-        for line_id, since in self.since.items():
-            terms = self.pools.rules[line_id]
-            settled = [period for period in terms.periods() if period.ends < since]
-            if settled and settled[-1].ends == terms.ends:
+        settled: dict[int, date] = {}  # the first day of the last period that is
+        for line in lines:
+            terms = line.terms
+            if not (periods := terms.open_since(line.since)):
                 continue
-            starts = settled[-1].ends + DAY if settled else terms.starts
-            statements_since[line_id] = settled[-1].starts if settled else starts
-            movements_since[line_id] = starts if settled else date.min
+            starts, earlier = periods[0].starts, len(terms.periods()) - len(periods)
+            statements_since[line.id], movements_since[line.id] = starts, date.min
+            if earlier:
+                settled[line.id], movements_since[line.id] = terms.periods()[earlier - 1].starts, starts
             if terms.report_days is not None:  # a report of before may still hold
-                reports_since[line_id] = starts - timedelta(terms.report_days - 1)
+                reports_since[line.id] = starts - timedelta(terms.report_days - 1)
         self.stored: dict[tuple[int, date], Stored] = statements.newest(connection, statements_since)
         self.movements = contracts.by_day(connection, movements_since)
-        self.drawn_before = {
-            line_id: self.stored[line_id, since].figures.drawn
-            for line_id, since in statements_since.items()
-            if since < movements_since[line_id]
-        }
-        self.reports = {
-            line_id: rules.reported(*reports, self.pools.rules[line_id].report_days or 1)
-            for line_id, reports in usage.by_day(connection, reports_since).items()
-        }
+        drawn_before = statements.drawn(connection, settled)
+        for line in lines:
+            line.drawn_before = drawn_before.get(line.id, 0)
+        self.reports = usage.by_day(connection, reports_since)
 
     def decide(self, row: Asked) -> Decision:
-        """Which statements of the line are new, changed, closed or adjusted by what is known up to the row's day."""
-        contract_code, sku, until = row.values
-        line = self.pools.find(contract_code, None, sku)
-        if isinstance(line, Decision):
-            return line
-        if until >= self.pools.today(line):
+        """Which statements of the lines are new, changed, closed or adjusted by what is known up to the row's day."""
+        code, sku, until = row.values
+        lines = self._named(code, sku)
+        if lines is None:
+            return Decision("unknown_contract", field="contract")
+        if not lines:
+            return Decision("product_not_in_contract", sku or "", field="product")
+        if until >= self._day_of(self.contracts[codes.match_key(code)]):
             return Decision("date_in_future", until.isoformat(), field="date")
-        terms = self.pools.rules[line.id]
-        if until < terms.starts and (early := not_in_term(terms, until)):
+        begun = [line for line in lines if line.terms.starts <= until]
+        if not begun and (early := not_in_term(lines[0].terms, until)):
             return early
-        self.reached[line.id] = max(until, self.reached.get(line.id, until))
         told: Counter[Standing] = Counter()
-        since, known = self.since[line.id], None
-        for period in terms.periods():
-            if since <= period.ends and period.starts <= until:
-                known = self._known(line.id, terms, until) if known is None else known
-                if state := self._reconcile(row, line.id, period, known):
-                    told[state] += 1
+        if sku is None:
+            key = codes.match_key(code)
+            self.whole[key] = max(until, self.whole.get(key, until))
+        for line in begun:
+            self.reached[line.id] = max(until, self.reached.get(line.id, until))
+            self._fold(row.ordinal, line, until, told)
         if not told:
             return Decision("unchanged")
         return Decision("reconciled", ", ".join(f"{state} {count}" for state, count in sorted(told.items())))
 
-    def _known(self, line_id: int, terms: Line, until: date) -> list[Known]:
-        """What was in use on the days of a line that are not settled."""
-        if terms.report_days is not None:
-            return self.reports.get(line_id, [])
-        days, quantities = self.movements.get(line_id, NOTHING)
-        first = next(period.starts for period in terms.periods() if self.since[line_id] <= period.ends)
-        before = self.drawn_before.get(line_id, 0)
-        return rules.drawn(days, quantities, first.toordinal(), until.toordinal(), before)
+    def _day_of(self, contract: Contract) -> date:
+        """The day of the batch's confirmation in the contract's own time zone."""
+        zone = contract.time_zone
+        if zone not in self._today:
+            self._today[zone] = self.work.at.astimezone(ZoneInfo(zone)).date()
+        return self._today[zone]
 
-    def _reconcile(self, row: Asked, line_id: int, period: Period, known: Sequence[Known]) -> Standing | None:
-        until: date = row.values[2]
-        stored = self.stored.get((line_id, period.starts))
-        if stored is not None and stored.until > until:  # an earlier night again: what was known later stays
-            return None
-        last = min(until, period.ends)
-        figures = self._figures(line_id, period, known, last)
-        standing: Standing | None = None if stored is None else stored.state  # type: ignore[assignment]
-        state = next_state(standing, stored is not None and stored.figures == figures, period, until)
-        if state is None:
-            return None
-        place = (line_id, period.starts, state == "adjusted")
+    def _fold(self, ordinal: int, line: Line, until: date, told: Counter[Standing]) -> None:
+        """The statements of a line that a night makes or changes."""
+        terms, known = line.terms, None
+        days, moved = self.movements.get(line.id, NOTHING)
+        for period in terms.open_since(line.since):
+            if period.starts > until:
+                break
+            known = self._known(line, until) if known is None else known
+            stored = self.stored.get((line.id, period.starts))
+            if stored is not None and stored.until > until:  # an earlier night again: what was known later stays
+                continue
+            last = min(until, period.ends)
+            drawn = line.drawn_before
+            if days:
+                drawn += sum(moved[: bisect_right(days, last.toordinal())])
+            figures = _figures(rules.state(terms, period, rules.fold(terms, period, known, last), last), drawn)
+            standing: Standing | None = None if stored is None else stored.state  # type: ignore[assignment]
+            state = next_state(standing, stored is not None and stored.figures == figures, period, until)
+            if state is not None:
+                self._make(ordinal, line, period, state, last, figures, stored)
+                told[state] += 1
+
+    def _known(self, line: Line, until: date) -> list[Known]:
+        """What was in use on the days of a line that are not settled."""
+        if line.terms.report_days is not None:
+            return rules.reported(*self.reports.get(line.id, NOTHING), line.terms.report_days)
+        first = line.terms.open_since(line.since)[0].starts
+        movements = self.movements.get(line.id, NOTHING)
+        return rules.drawn(*movements, first.toordinal(), until.toordinal(), line.drawn_before)
+
+    def _make(
+        self,
+        ordinal: int,
+        line: Line,
+        period: Period,
+        state: Standing,
+        last: date,
+        figures: Figures,
+        stored: Stored | None,
+    ) -> None:
+        place = (line.id, period.starts, state == "adjusted")
         replaces = stored.id if stored is not None and stored.state == "open" else None
         if place in self.made:  # a row of before in this slice: it is not written yet
             replaces = self.made[place].replaces
-        causes = self._causes(line_id, period) if state == "adjusted" else ()
-        self.made[place] = New(replaces, line_id, period.starts, period.ends, state, last, figures, row.ordinal, causes)
-        self.stored[line_id, period.starts] = Stored(0, state, last, figures)
-        return state
+        causes = self._causes(line, period) if state == "adjusted" else ()
+        self.made[place] = New(replaces, line.id, period.starts, period.ends, state, last, figures, ordinal, causes)
+        if self.is_seen_again:
+            self.stored[line.id, period.starts] = Stored(0, state, last, figures)
 
-    def _figures(self, line_id: int, period: Period, known: Sequence[Known], last: date) -> Figures:
-        terms, moved = self.pools.rules[line_id], self.drawn_before.get(line_id, 0)
-        if line_id in self.movements:
-            days, quantities = self.movements[line_id]
-            moved += sum(quantities[: bisect_right(days, last.toordinal())])
-        told = rules.state(terms, period, rules.fold(terms, period, known, last), last)
-        return Figures(
-            told.committed,
-            moved,
-            told.used,
-            told.peak,
-            told.peak_day,
-            told.over,
-            told.unused,
-            told.is_tolerated,
-            told.owed,
-            told.owed_from,
-            sum(gap.days for gap in told.missing),
-        )
-
-    def _causes(self, line_id: int, period: Period) -> list[tuple[int, int]]:
+    def _causes(self, line: Line, period: Period) -> list[tuple[int, int]]:
         """The rows that came after a line's last night and say something about a period: batch and row of each."""
-        held = timedelta(self.pools.rules[line_id].report_days or 0)  # no report counts where nobody has to report
+        held = timedelta(line.terms.report_days or 0)  # no report counts where nobody has to report
         return [
             (one.batch_id, one.ordinal)
-            for one in self.late.get(line_id, [])
+            for one in self.late.get(line.id, [])
             if one.day <= period.ends and (not one.is_report or (held and one.day + held > period.starts))
         ]
 
@@ -176,16 +229,57 @@ class Reconciliation:
         """Write the statements, and how far the lines are reconciled now."""
         if self.made:
             statements.write(connection, list(self.made.values()), self.work.batch.id)
-        nights = {
-            line_id: night
-            for line_id, night in self.reached.items()
-            if line_id not in self.nights
-            or night > self.nights[line_id]
-            or (night == self.nights[line_id] and line_id in self.late)
-        }
-        if nights:
-            reconciliations.record(connection, nights, self.seen)
+        nights: dict[int, date] = {}
+        single: dict[tuple[int, int], date] = {}
+        for key, lines in self.lines.items():
+            contract_id, until = self.contracts[key].id, self.whole.get(key)
+            moved = {line.id: self.reached[line.id] for line in lines if self._is_further(line)}
+            if until is not None and all(self._is_at(line, until) for line in lines):
+                if moved:
+                    nights[contract_id] = until
+            else:
+                single |= {(contract_id, line_id): night for line_id, night in moved.items()}
+        if nights or single:
+            reconciliations.record(connection, nights, single, self.seen)
         return {}
+
+    def _is_further(self, line: Line) -> bool:
+        """Whether a line has come further than its last night, or knows more of it."""
+        night = self.reached.get(line.id)
+        if night is None or line.night is None:
+            return night is not None
+        return night > line.night or (night == line.night and line.id in self.late)
+
+    def _is_at(self, line: Line, until: date) -> bool:
+        """Whether a line is as far as its whole contract: a night, unless it has not begun then."""
+        return self.reached.get(line.id, until) == until and (line.night is None or line.night <= until)
+
+
+def _lines(connection: Connection, found: dict[str, Contract]) -> dict[str, list[Line]]:
+    """All lines of contracts in order of their products, by the contracts' keys."""
+    keys = {contract.id: key for key, contract in found.items()}
+    lines: dict[str, list[Line]] = {key: [] for key in found}
+    stored = reconciliations.lines(connection, list(keys))
+    committed = reconciliations.commitments(connection, [line[1] for line in stored])
+    for contract_id, line_id, sku, night, *terms in stored:
+        lines[keys[contract_id]].append(Line(line_id, sku.upper(), night, _terms(committed[line_id], *terms)))
+    return lines
+
+
+def _figures(told: rules.Statement, drawn: int) -> Figures:
+    return Figures(
+        told.committed,
+        drawn,
+        told.used,
+        told.peak,
+        told.peak_day,
+        told.over,
+        told.unused,
+        told.is_tolerated,
+        told.owed,
+        told.owed_from,
+        sum(gap.days for gap in told.missing) if told.missing else 0,
+    )
 
 
 KIND = Kind(
@@ -194,8 +288,8 @@ KIND = Kind(
     senders=frozenset({"vendor"}),
     fields=COLUMNS,
     load=Reconciliation,
-    subject=("contract", "product"),
+    subject=("contract",),
     domain="statement",
     reports=reports.of_batch,
-    most_rows_a_chunk=1_250,  # a year of each line is read at once
+    most_rows_a_chunk=250,  # a year of each line is read at once, and a contract has several
 )

@@ -15,8 +15,10 @@ from sqlalchemy import Connection
 from jobs.chains import Chains
 from jobs.deciding import row_reader
 from jobs.kind import Asked, Issued, Kind, Values, Work
+from jobs.pools import Pools
 from licensing import codes, reverting
 from licensing.decisions import Decision
+from licensing.drawing import offer_on
 from licensing.field_catalogue import FIELDS
 from licensing.outcomes import WRITTEN
 from licensing.reverting import Effect, kept
@@ -46,6 +48,7 @@ class Changes:
     orders: list[int] = field(default_factory=list)
     given_back: dict[int, int] = field(default_factory=dict)  # quantity by serial id
     returned: dict[str, Place] = field(default_factory=dict)  # licenses of contracts, by number
+    drawn: dict[str, Place] = field(default_factory=dict)  # the same, when they are drawn again
     void_serials: list[Serial] = field(default_factory=list)
     notifications: dict[int, int] = field(default_factory=dict)  # quantity by id
     notices: list[Place] = field(default_factory=list)
@@ -68,6 +71,7 @@ class Reversals:
         numbers = [number for one in found for number in (one.license_number, _rest(one)) if number]
         renewing = [one for one in found if self._effect(one) == "renewal"]
         keys = [codes.match_key(one.license_number or "") for one in renewing]
+        self._load_pools(found, before)
         if not work.is_preview:
             licenses.lock_chains(connection, numbers)
         self.chains: Chains = Chains(connection, work, keys, before.chains if before else None)
@@ -80,6 +84,18 @@ class Reversals:
         self.notices = reversals.notifications_left(connection, noticed)
         self.shares: dict[tuple[str, int], str | None] = {**shares.of_licenses(connection, numbers)}
         self.shares |= before.shares if before else {}
+
+    def _load_pools(self, found: Sequence[Done], before: Reversals | None) -> None:
+        """The contracts that revoked licenses went back to, which are locked before any license, as by draw-downs."""
+        revoked = [one.license_number for one in found if one.license_number and self._effect(one) == "revocation"]
+        named = [(contract, None, sku) for contract, sku in contracts.of_licenses(self.connection, revoked)]
+        pools = Pools(self.connection, self.work, named, lock=not self.work.is_preview)
+        self.offers = {
+            line.id: offer_on(pools.rules[line.id], pools.today(line), sku="", host_bound=False)
+            for line in pools.lines.values()
+        }
+        self.drawn: dict[int, int] = contracts.drawn(self.connection, list(self.offers))
+        self.drawn |= before.drawn if before else {}
 
     def _load_by_code(self, found: Sequence[Done], before: Reversals | None) -> None:
         """Vouchers, serials and accounts are found by what the original rows said."""
@@ -203,8 +219,14 @@ class Reversals:
         license = self.made[one.license_number or ""]
         if license.state != "revoked" or license.is_detached:
             return kept(license.state)
-        if license.contract_line_id is not None:  # somebody else may have drawn it since
-            return kept("returned")
+        line_id = license.contract_line_id
+        if line_id is not None:  # somebody else may have drawn it since
+            drawn = self.drawn.get(line_id, 0)
+            decision = reverting.decide_drawn_again(license.quantity, self.offers[line_id], drawn)
+            if decision.code != "reverted":
+                return decision
+            self.drawn[line_id] = drawn + license.quantity
+            self.changes.drawn[license.number] = one.place
         license.state = "active"
         self.changes.licenses[license.number] = license
         return Decision("reverted", license_number=license.number)
@@ -277,6 +299,8 @@ class Reversals:
         reversals.record(connection, changes.places, work.batch.id, work.at)
         returned = {number: changes.places[place] for number, place in changes.returned.items()}
         contracts.give_back(connection, returned, work.at, work.batch.id)
+        drawn = {number: changes.places[place] for number, place in changes.drawn.items()}
+        contracts.draw_again(connection, drawn, work.at, work.batch.id)
         contracts.free_references(connection, list(returned))
         reversals.write_licenses(connection, list(changes.licenses.values()), work.at, reason)
         reversals.return_notifications(connection, _outermost(changes.parents))

@@ -1,4 +1,4 @@
-"""``reconcile-contracts``: every line with an open period, up to the day before the due time where the contract is."""
+"""``reconcile-contracts``: every contract with an open period, up to the day before the due time where it is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from models import contracts
 
 
 def reconcile(due: Due) -> int | None:
-    """Hand in a row for each line."""
-    columns = ("contract", "product", "date")
+    """Hand in a row for each contract."""
+    columns = ("contract", "date")
     return hand_in(due, "reconcile-contracts", columns, lambda connection: contracts.to_reconcile(connection, due.at))
 
 
@@ -17,7 +17,7 @@ JOB = Job(
     name="reconcile-contracts",
     title={"en": "Reconcile contracts up to yesterday", "it": "Riconciliare i contratti fino a ieri"},
     run=reconcile,
-    told={"en": "{rows} contract lines", "it": "{rows} righe di contratto"},
+    told={"en": "{rows} contracts", "it": "{rows} contratti"},
     arguments=(ACCOUNT,),
     missed="catch_up",
 )

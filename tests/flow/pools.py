@@ -117,4 +117,15 @@ def revoke(named: License) -> Answer:
     if license.state == "revoked":
         return Answer("unchanged")
     license.state = "revoked"
-    return Answer("revoked", None, license, lambda: "kept_in_use")
+    return Answer("revoked", None, license, lambda: _draw_again(license))
+
+
+def _draw_again(license: License) -> str:
+    """How a revocation is taken back: what the license is of is drawn again, if the pool still has it."""
+    pool = license.pool
+    if license.state != "revoked" or license.is_detached:
+        return "kept_in_use"
+    if pool.most is not None and pool.drawn + license.quantity > pool.most:
+        return "kept_in_use"
+    license.state = "active"
+    return "reverted"

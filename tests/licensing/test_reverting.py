@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
-from licensing.reverting import decide_license, decide_share_of
+from licensing.decisions import Decision
+from licensing.drawing import Offer
+from licensing.reverting import decide_drawn_again, decide_license, decide_share_of
 
 
 @pytest.mark.parametrize("state", ["active", "revoked", "superseded", "rehosted", "expired"])
@@ -31,3 +35,21 @@ def test_the_unused_share_goes(left: int, total: int, code: str, detail: str) ->
     """All, some with the counts, or none."""
     decision = decide_share_of(left, total)
     assert (decision.code, decision.detail or "") == (code, detail)
+
+
+@pytest.mark.parametrize(
+    ("closed", "most", "drawn", "code", "detail"),
+    [
+        (None, None, 99, "reverted", ""),
+        (None, 10, 5, "reverted", ""),
+        (None, 10, 6, "kept_in_use", "pool_exhausted 4 / 5"),
+        (None, 10, 12, "kept_in_use", "pool_exhausted 0 / 5"),
+        (Decision("contract_not_active"), None, 0, "kept_in_use", "contract_not_active"),
+    ],
+)
+def test_what_was_revoked_is_drawn_again_as_a_draw_down_of_today_would_be(
+    closed: Decision | None, most: int | None, drawn: int, code: str, detail: str
+) -> None:
+    """In the term, and under a hard stop only what is left: five licenses."""
+    told = decide_drawn_again(5, Offer(closed, 10, most, date(2026, 12, 31), "", False), drawn)
+    assert (told.code, told.detail) == (code, detail)

@@ -79,6 +79,24 @@ def test_a_line_is_folded_into_statements_night_by_night(app: App, submit: Submi
     assert (first["owed"], first["currency"], first["peakDate"]) == ("78.67", "EUR", "2026-02-01")
 
 
+def test_a_row_without_a_product_is_about_all_lines(app: App, submit: Submit, contract: None) -> None:
+    """Those that have begun; a line with a night of its own goes on from there, and then with the others again."""
+    use(submit, d0101=90, d0201=90, d0301=90)
+    assert answers(app, reconcile(submit, "FC-1;;2026-02-10"))[0][:2] == ("reconciled", "open 1")
+    assert answers(app, reconcile(submit, "FC-1;CAD;2026-03-31"))[0].detail == "closed 1"
+    assert outcome_codes(app, reconcile(submit, "FC-1;;2026-03-31", "FC-1;;2026-02-10")) == ["unchanged"] * 2
+    late = use(submit, d0215=120)
+    both = reconcile(submit, f"FC-1;;{TODAY - timedelta(2)}", f"FC-1;;{TODAY - timedelta(1)}")
+    assert answers(app, both)[0].code == "reconciled"
+    with app.engine.connect() as connection:
+        query = "SELECT causes FROM statements WHERE state = 'adjusted' AND causes IS NOT NULL"
+        assert fetch(connection, query, {})[0] == ([[late, 1]],)
+        found = fetch(connection, "SELECT count(*), max(line_id), max(until) FROM reconciliations", {})
+        assert found == [(1, 0, TODAY - timedelta(1))]
+    assert [row[0] for row in stated(app, "PLM")] == ["open"]
+    assert outcome_codes(app, reconcile(submit, f"FC-1;;{TODAY - timedelta(1)}")) == ["unchanged"]
+
+
 def test_what_comes_late_adjusts_and_names_its_cause(app: App, submit: Submit, contract: None) -> None:
     """The closed statement stays as it is; beside it stands what it would be now, with the report that came late."""
     use(submit, d0101=90, d0201=90, d0301=90)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -311,3 +312,27 @@ def test_notifications_go_back_with_a_whole_license_and_not_with_parts(
     assert one(app, query) == whole
     submit(notice, "notify-upgrades", "VENDOR")
     assert set(one(app, query).split()) == {whole, parted}
+
+
+def test_a_revoked_license_of_a_contract_is_drawn_again_where_the_pool_has_it(
+    app: App, submit: Submit, revert: Revert, parties: None
+) -> None:
+    """Under a hard stop what somebody else drew since is not there: kept, with what is left; other pools give it."""
+    start = datetime.now(UTC).date() - timedelta(9)
+    terms = "Contract;Customer number;Product;Quantity;Term start;Term (months);Policy\n"
+    terms += f"FC-1;MINE;APP;10;{start};12;hard_stop\nFC-2;MINE;APP;10;{start};12;true_up\n"
+    assert outcome_codes(app, submit(terms, "load-contracts", "VENDOR")) == ["created"] * 2
+    draw = "Contract;Product;Quantity\n"
+    drawn = answers(app, submit(f"{draw}FC-1;APP;6\nFC-1;APP;4\nFC-2;APP;10\n", "draw-down", "MINE"))
+    numbers = [answer.license_number for answer in drawn]
+    revoked = submit("License;Reason\n" + "".join(f"{n};Unpaid\n" for n in numbers), "revoke-licenses", "VENDOR")
+    assert outcome_codes(app, submit(f"{draw}FC-1;APP;5\nFC-2;APP;5\n", "draw-down", "MINE"))[0] == "issued"
+    other, small, large = revert(revoked)
+    assert (other.code, small.code) == ("reverted", "reverted")
+    assert (large.code, large.detail) == ("kept_in_use", "pool_exhausted 1 / 6")
+    assert [state(app, number) for number in numbers] == ["revoked", "active", "active"]
+    with app.engine.connect() as connection:
+        query = "SELECT k.code, sum(d.quantity)::int FROM draw_downs d JOIN contract_lines n ON n.id = d.line_id"
+        query += " JOIN contracts k ON k.id = n.contract_id GROUP BY k.code ORDER BY k.code"
+        assert fetch(connection, query, {}) == [("FC-1", 9), ("FC-2", 15)]
+    assert codes(revert(revoked)) == ["already_reverted", "already_reverted", "kept_in_use"]

@@ -46,11 +46,11 @@ def contracts(app: App, submit: Submit) -> None:
     assert set(outcome_codes(app, submit(TERMS + "\n".join(rows), "load-contracts", "VENDOR"))) == {"created"}
 
 
-def test_every_open_line_is_reconciled_up_to_yesterday(app: App, contracts: None, drive: Callable[[], None]):
-    """A row for each line that has begun, the day before in its own zone; the next night without the closed one."""
+def test_every_open_contract_is_reconciled_up_to_yesterday(app: App, contracts: None, drive: Callable[[], None]):
+    """A row for each contract with a line that has begun, the day before in its zone; then without the closed one."""
     add(app, "reconcile-contracts")
     told = run_now(app, "reconcile-contracts")
-    assert (told["state"], told["did"], told["batch_state"]) == ("done", "4 contract lines", "received")
+    assert (told["state"], told["did"], told["batch_state"]) == ("done", "3 contracts", "received")
     drive()
     assert set(outcome_codes(app, told["batch"])) == {"reconciled"}
     with app.engine.connect() as connection:
@@ -67,12 +67,12 @@ def test_every_open_line_is_reconciled_up_to_yesterday(app: App, contracts: None
     assert over < yesterday
     assert dict(days) == {"CAD": yesterday, "PLM": yesterday, "OLD": over, "PAGO": at.date() - timedelta(1)}
     again = run_now(app, "reconcile-contracts")
-    assert again["did"] == "3 contract lines" and again["batch"] != told["batch"]
+    assert again["did"] == "2 contracts" and again["batch"] != told["batch"]
     (first, _) = schedules.history(app, "reconcile-contracts", 2, "en")[::-1]
     assert first["batch_state"] == "done"
 
 
-def test_what_comes_late_brings_a_closed_line_back(
+def test_what_comes_late_brings_a_closed_contract_back(
     app: App, submit: Submit, contracts: None, drive: Callable[[], None]
 ) -> None:
     """A report or an amendment of a line whose term is over is counted by the next night, and once."""
@@ -81,13 +81,13 @@ def test_what_comes_late_brings_a_closed_line_back(
     drive()
     day = TODAY - timedelta(300)
     submit(f"Contract;Product;Date;Quantity\nFC-2;OLD;{day};25\n", "report-usage", "ACME")
-    assert run_now(app, "reconcile-contracts")["did"] == "4 contract lines"
+    assert run_now(app, "reconcile-contracts")["did"] == "3 contracts"
     drive()
     amendment = f"Contract;Customer number;Product;Quantity;Effective from\nFC-2;ACME;OLD;20;{day}\n"
     assert outcome_codes(app, submit(amendment, "load-contracts", "VENDOR")) == ["amended"]
-    assert run_now(app, "reconcile-contracts")["did"] == "4 contract lines"
+    assert run_now(app, "reconcile-contracts")["did"] == "3 contracts"
     drive()
-    assert run_now(app, "reconcile-contracts")["did"] == "3 contract lines"
+    assert run_now(app, "reconcile-contracts")["did"] == "2 contracts"
 
 
 def test_the_habits_of_the_vendors_files_do_not_matter(app: App, contracts: None, drive: Callable[[], None]):
@@ -98,7 +98,7 @@ def test_the_habits_of_the_vendors_files_do_not_matter(app: App, contracts: None
     add(app, "reconcile-contracts")
     told = run_now(app, "reconcile-contracts")
     drive()
-    assert outcome_codes(app, told["batch"]) == ["reconciled"] * 4
+    assert outcome_codes(app, told["batch"]) == ["reconciled"] * 3
 
 
 def test_a_due_time_makes_one_batch_however_often_it_is_tried(app: App, contracts: None, drive: Callable[[], None]):
@@ -129,7 +129,7 @@ def test_a_due_time_makes_one_batch_however_often_it_is_tried(app: App, contract
 
 def test_nothing_to_do_makes_no_batch(app: App):
     """No contracts and no releases: done, with a count of nothing."""
-    for job, did in (("reconcile-contracts", "0 contract lines"), ("notify-upgrades", "0 releases")):
+    for job, did in (("reconcile-contracts", "0 contracts"), ("notify-upgrades", "0 releases")):
         add(app, job)
         told = run_now(app, job)
         assert (told["state"], told["did"], told["batch"]) == ("done", did, None)
