@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import secrets
@@ -18,11 +19,13 @@ from urllib.request import Request, urlopen
 
 import pytest
 import redis
+from argon2 import PasswordHasher
 from hypothesis import settings
 from sqlalchemy import Engine, make_url, text
 
 from config.embedded import EmbeddedProblem, Urls, embedded_servers
 from config.embedded_processes import free_port
+from jobs import passwords
 from models import schema
 from models.database import connect
 from storage.objects import ObjectStore, open_store
@@ -35,6 +38,36 @@ _numbers = itertools.count(1)
 settings.register_profile("home", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if IN_CI else "home")
+
+# Files whose few tests take longest begin first, so that no process is left with one of them when the others are done.
+LONG_ONES = (
+    "crash/", "cli/test_bench.py", "web/portal/test_browser.py", "cli/test_serving.py", "cli/test_batches.py",
+    "flow/", "cli/test_access.py", "cli/test_demo.py", "web/", "jobs/", "cli/", "config/",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; within a file the order stays."""
+
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        return next((place for place, start in enumerate(LONG_ONES) if path.startswith(start)), len(LONG_ONES))
+
+    items.sort(key=rank)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hashing a password takes a tenth of a second on purpose; people of tests do without."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        yield
 
 
 def _skip_at_home(reason: str) -> NoReturn:
