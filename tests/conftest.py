@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import itertools
 import os
 import secrets
 import shutil
@@ -29,11 +28,11 @@ from jobs import passwords
 from models import schema
 from models.database import connect
 from storage.objects import ObjectStore, open_store
+from tests.databases import drop_database, new_database
 
 # A whole app on real servers, one with something of everything, OpenSSH, and whom it tells.
 pytest_plugins = ["tests.apps", "tests.tenants", "tests.ssh", "tests.receivers"]
 IN_CI = os.environ.get("CI") == "true"
-_numbers = itertools.count(1)
 
 settings.register_profile("home", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -113,7 +112,7 @@ def _forget_about_power_cuts(url: str | None) -> None:
     assert url is not None
     engine = connect(url).execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        for name in ("fsync", "full_page_writes"):
+        for name in ("fsync", "full_page_writes", "autovacuum"):
             connection.execute(text(f"ALTER SYSTEM SET {name} = off"))
         connection.execute(text("SELECT pg_reload_conf()"))
     engine.dispose()
@@ -140,20 +139,6 @@ def server_engine(stack: Urls) -> Iterator[Engine]:
     engine = connect(stack.database).execution_options(isolation_level="AUTOCOMMIT")
     yield engine
     engine.dispose()
-
-
-def new_database(server_engine: Engine, template: str) -> str:
-    """Make a database as a copy of another one; its URL."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    with server_engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    return server_engine.url.set(database=name).render_as_string(hide_password=False)
-
-
-def drop_database(server_engine: Engine, url: str) -> None:
-    """Drop a database, whoever is still connected to it."""
-    with server_engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {make_url(url).database} WITH (FORCE)"))
 
 
 @pytest.fixture(scope="session")
