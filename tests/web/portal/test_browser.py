@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from config.wiring import App
-from tests.apps import Submit, account, licensed, one, product
+from tests.apps import Submit, account, kept, licensed, one, product
 from tests.web.portal.conftest import PASSWORD
 
 Join = Callable[..., str]
@@ -23,6 +23,7 @@ WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture
+@kept
 def stock(app: App, submit: Submit, join: Join) -> list[str]:
     """An OEM with vouchers, a customer with licenses and a contract, an operator; the voucher codes."""
     account(app, "OEM")
