@@ -9,6 +9,9 @@ LOCKED := requirements.lock
 # What the index is, and how it is reached, is the machine's business (pip's own settings). Every file is held to its hash.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
+# Some images forbid Python to keep what it compiled; the tests start a thousand processes, and each would compile anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test tools check bench crash docs lock clean
 
@@ -46,7 +49,7 @@ tools:
 TESTERS ?= $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 5))')
 # The test that holds our keys to a JOSE library on Node installs that library into build/ where npm is there.
 test: tools check ## All checks and all tests
-	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 bench: install ## The benchmarks, one JSON line each
 	@$(BIN)/keymill bench

@@ -50,7 +50,8 @@ def worker(
         _serve(serve, parent)
         return
     with told_to_stop() as ended, opened_app() as app, processes(app, count, schedulers=0):
-        ended.wait()
+        while not ended.wait(LOOK_SECONDS):
+            pass  # a signal that another thread takes, as one that starts a worker anew, does not wake this one
 
 
 def web(parent: Parent = None, as_json: Json = False, lang: Lang = None) -> None:

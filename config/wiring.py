@@ -56,10 +56,10 @@ def open_app(given: Settings | None = None, *, check_schema: bool = True) -> Ite
         )
         engine = connect(in_use.database_url)
         try:
-            if settings.is_embedded:
+            if (check_schema or settings.is_embedded) and not schema.is_current(engine):
+                if not settings.is_embedded:
+                    raise SchemaProblem(SchemaProblem.en)
                 schema.migrate(engine)
-            elif check_schema and not schema.is_current(engine):
-                raise SchemaProblem(SchemaProblem.en)
             yield App(in_use, engine, _store(in_use), kek)
         finally:
             engine.dispose()

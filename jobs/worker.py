@@ -21,6 +21,7 @@ from jobs.working import Heartbeat
 
 log = structlog.get_logger("keymill.worker")
 IDLE_POLL_MS = 100
+LOOK_SECONDS = 1.0  # how often it looks whether it was told to stop
 
 
 def serve(app: App, ended: threading.Event) -> None:
@@ -37,7 +38,8 @@ def serve(app: App, ended: threading.Event) -> None:
     for warning in broker.warnings(app.settings.redis_url):
         log.warning(warning)
     log.info("worker started", worker=heartbeat.name)
-    ended.wait()
+    while not ended.wait(LOOK_SECONDS):
+        pass  # a signal that another thread takes does not wake this one
     log.info("worker ends after the chunk in hand")
     worker.stop(timeout=int(app.settings.stop_seconds * 1000))
     heartbeat.stop()

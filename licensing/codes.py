@@ -73,7 +73,7 @@ _VALUES = bytes(_SYMBOLS.index(byte) if byte in _SYMBOLS else _NO_SYMBOL for byt
 _SEED = {prefix: ALPHABET.index(prefix[2].replace("L", "1")) for prefix in FORMS}  # a KMV code is no KML code
 _TO_VALUE = bytes(byte & 31 for byte in range(256))
 _TO_SYMBOL = bytes(_SYMBOLS[byte & 31] for byte in range(256))
-_TIMES_POWER = [bytes(_product(byte & 31, power) for byte in range(256)) for power in _POWERS]
+_TIMES_POWER = [bytes(_product(value, power) for value in range(32)) * 8 for power in _POWERS]
 
 
 def _check_column(columns: list[bytes], seed: int, count: int) -> bytes:
@@ -134,11 +134,16 @@ def account_numbers(random: bytes, count: int) -> list[str]:
 
 # Spaces, hyphens and dashes of any script, and characters that nobody sees (zero-width marks, soft hyphen).
 _INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
-_DASHES = "".join(chr(point) for point in range(0x10000) if unicodedata.category(chr(point)) == "Pd") + "\u2212\u2043"
-_SPACES = "".join(chr(point) for point in range(0x10000) if chr(point).isspace())
 _UNSEEN = dict.fromkeys(map(ord, _INVISIBLE))
-_DROPPED = dict.fromkeys(map(ord, _INVISIBLE + _DASHES + _SPACES))
 _LIKE_DIGITS = str.maketrans("OIL", "011")
+
+
+@lru_cache(1)
+def _dropped() -> dict[int, None]:
+    """What is left out of a key. Every reader imports this module, few meet a text that needs it."""
+    characters = (chr(point) for point in range(0x10000))
+    seen = "".join(each for each in characters if each.isspace() or unicodedata.category(each) == "Pd")
+    return dict.fromkeys(map(ord, _INVISIBLE + seen + "\u2212\u2043"))
 
 
 def match_key(text: str) -> str:
@@ -149,7 +154,7 @@ def match_key(text: str) -> str:
     if text.isascii():
         key = "".join(text.upper().replace("-", "").split())  # five times as fast as translate
     else:
-        folded = unicodedata.normalize("NFKC", text).translate(_DROPPED).casefold().upper()
+        folded = unicodedata.normalize("NFKC", text).translate(_dropped()).casefold().upper()
         key = unicodedata.normalize("NFKC", folded)
     if key[:3] in FORMS:
         rest = key[3:]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import inspect
 import os
 import secrets
+import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -19,14 +23,16 @@ from jobs import control, intake, status, sweep, working
 from models import accounts, products
 from models.database import fetch, transaction
 from storage.objects import open_store
+from tests.databases import copy_over, drop_database, new_database
 
 Submit = Callable[..., int]
+KEK = secrets.token_bytes(32)  # one for all apps, so that what is kept of one can be used by others
 
 
 @pytest.fixture
 def app(engine: Engine, valkey_url: str, tmp_path: Path) -> App:
     """An app with a fresh database, an empty queue and a store in a folder; chunks of ten rows."""
-    return app_on(engine, valkey_url, tmp_path, secrets.token_bytes(32))
+    return app_on(engine, valkey_url, tmp_path, KEK)
 
 
 def app_on(engine: Engine, valkey_url: str, folder: Path, kek: bytes) -> App:
@@ -40,6 +46,51 @@ def app_on(engine: Engine, valkey_url: str, folder: Path, kek: bytes) -> App:
         outage_wait_seconds=0.01,
     )
     return App(settings, engine, open_store(settings.store_url), kek)
+
+
+class Kept(NamedTuple):
+    """What a fixture made once: a database to copy, a folder with its store, and what it answered."""
+
+    url: str
+    store: Path
+    answer: Any
+
+
+@pytest.fixture(scope="session")
+def kept_stock(server_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """Call it with a function that stocks an app, and the app: the function is called for the first app only."""
+    made: dict[Callable[..., Any], Kept] = {}
+
+    def stock(build: Callable[..., Any], **given: Any) -> Any:
+        app: App = given["app"]
+        store = app.settings.home.parent / "store"
+        if build in made:
+            copy_over(server_engine, app.engine, made[build].url)
+            shutil.copytree(made[build].store, store, dirs_exist_ok=True)
+        else:
+            answer, folder = build(**given), tmp_path_factory.mktemp("kept") / "store"
+            app.engine.dispose()
+            url = new_database(server_engine, str(app.engine.url.database))
+            shutil.copytree(store, folder)
+            made[build] = Kept(url, folder, answer)
+        return copy.deepcopy(made[build].answer)
+
+    yield stock
+    for kept in made.values():
+        drop_database(server_engine, kept.url)
+
+
+def kept(build: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a fixture that stocks ``app`` with batches: they run once, further tests get copies of what they left."""
+    signature = inspect.signature(build)
+    wanted = inspect.Parameter("kept_stock", inspect.Parameter.KEYWORD_ONLY)
+
+    @functools.wraps(build)
+    def fixture(*, kept_stock: Callable[..., Any], **given: Any) -> Any:
+        return kept_stock(build, **given)
+
+    fixture.__signature__ = signature.replace(parameters=[*signature.parameters.values(), wanted])  # type: ignore[attr-defined]
+    return fixture
 
 
 @pytest.fixture

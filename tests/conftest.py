@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import gc
 import os
 import secrets
 import shutil
@@ -19,19 +19,21 @@ from urllib.request import Request, urlopen
 import pytest
 import redis
 import structlog
+from argon2 import PasswordHasher
 from hypothesis import settings
 from sqlalchemy import Engine, make_url, text
 
 from config.embedded import EmbeddedProblem, Urls, embedded_servers
 from config.embedded_processes import free_port
+from jobs import passwords
 from models import schema
 from models.database import connect
 from storage.objects import ObjectStore, open_store
+from tests.databases import drop_database, new_database
 
 # A whole app on real servers, one with something of everything, OpenSSH, and whom it tells.
 pytest_plugins = ["tests.apps", "tests.tenants", "tests.ssh", "tests.receivers"]
 IN_CI = os.environ.get("CI") == "true"
-_numbers = itertools.count(1)
 
 settings.register_profile("home", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -44,6 +46,36 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+# Files whose few tests take longest begin first, so that no process is left with one of them when the others are done.
+LONG_ONES = (
+    "crash/", "cli/test_bench.py", "web/portal/test_browser.py", "cli/test_serving.py", "cli/test_batches.py",
+    "flow/", "cli/test_access.py", "cli/test_demo.py", "web/", "jobs/", "cli/", "config/",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; within a file the order stays."""
+
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        return next((place for place, start in enumerate(LONG_ONES) if path.startswith(start)), len(LONG_ONES))
+
+    items.sort(key=rank)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hashing a password takes a tenth of a second on purpose; people of tests do without."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        yield
 
 
 def _skip_at_home(reason: str) -> NoReturn:
@@ -89,7 +121,7 @@ def _forget_about_power_cuts(url: str | None) -> None:
     assert url is not None
     engine = connect(url).execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        for name in ("fsync", "full_page_writes"):
+        for name in ("fsync", "full_page_writes", "autovacuum"):
             connection.execute(text(f"ALTER SYSTEM SET {name} = off"))
         connection.execute(text("SELECT pg_reload_conf()"))
     engine.dispose()
@@ -116,20 +148,6 @@ def server_engine(stack: Urls) -> Iterator[Engine]:
     engine = connect(stack.database).execution_options(isolation_level="AUTOCOMMIT")
     yield engine
     engine.dispose()
-
-
-def new_database(server_engine: Engine, template: str) -> str:
-    """Make a database as a copy of another one; its URL."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    with server_engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    return server_engine.url.set(database=name).render_as_string(hide_password=False)
-
-
-def drop_database(server_engine: Engine, url: str) -> None:
-    """Drop a database, whoever is still connected to it."""
-    with server_engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {make_url(url).database} WITH (FORCE)"))
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from models import approvals, drop_boxes, header_mappings, outbox, uploads
 from models.accounts import delegate
 from models.database import connect, fetch, transaction
 from tests.apps import Submit, account, app_on, driver, licensed, one, outcome_codes, product, sender
-from tests.conftest import drop_database, new_database
+from tests.databases import drop_database, new_database
 
 
 class World(NamedTuple):

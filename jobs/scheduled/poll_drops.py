@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from jobs import polling
 from jobs.job import Argument, Due, Job, Stopped
 
 DROP = Argument("drop", {"en": "Only the drop of this name", "it": "Solo il drop con questo nome"})
@@ -10,6 +9,8 @@ DROP = Argument("drop", {"en": "Only the drop of this name", "it": "Solo il drop
 
 def poll(due: Due) -> None:
     """Look into each drop. What goes wrong in one is noted with it and keeps no other one back; repeatable."""
+    from jobs import polling  # the SFTP library is large, and every command knows this job
+
     for drop in polling.active(due.app, due.arguments.get("drop")):
         if due.ended.is_set():
             raise Stopped

@@ -1,4 +1,4 @@
-"""``keymill users``, ``keymill tokens`` and ``keymill web``, as their own processes."""
+"""``keymill users`` and ``keymill tokens``, and ``keymill web`` as a process of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from config.embedded_processes import free_port
-from tests.cli.test_batches import COMMAND
+from tests.cli.test_batches import COMMAND, called
 from tests.cli.test_serving import PATIENCE_SECONDS, Start, named_servers, start, wait_until
 
 __all__ = ["start"]  # a fixture
@@ -25,14 +25,9 @@ def env(database_url: str, valkey_url: str, tmp_path: Path) -> dict[str, str]:
     return named_servers(database_url, valkey_url, tmp_path)
 
 
-def run(env: dict[str, str], *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command."""
-    return subprocess.run([*COMMAND, *words], env=env, input=stdin, capture_output=True, text=True, timeout=120)
-
-
 def told(env: dict[str, str], *words: str, stdin: str = "") -> Any:
     """The JSON document of a command that is done."""
-    done = run(env, *words, "--json", stdin=stdin)
+    done = called(env, *words, "--json", input=stdin)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -41,7 +36,7 @@ def test_users_and_tokens_and_the_server(env: dict[str, str], start: Start):
     """A user is added with a password from standard input; a token is shown once, opens the API, and is revoked."""
     words = ("--account", "VENDOR", "--name", "Ada", "--password-stdin")
     assert told(env, "users", "add", "ada@example.com", *words, stdin="a long password\n")["account"] == "VENDOR"
-    again = run(env, "users", "add", "ADA@example.com", *words, "--lang", "it", stdin="a long password\n")
+    again = called(env, "users", "add", "ADA@example.com", *words, "--lang", "it", input="a long password\n")
     assert (again.returncode, "Esiste già" in again.stderr) == (1, True)
     assert told(env, "users", "password", "ada@example.com", "--password-stdin", stdin="another password\n")
     assert told(env, "users", "unlink", "ada@example.com") == {"email": "ada@example.com", "openid": None}
@@ -56,10 +51,10 @@ def test_users_and_tokens_and_the_server(env: dict[str, str], start: Start):
     headers = {"Authorization": f"Bearer {made['secret']}"}
     assert httpx.get(f"{url}/api/v1/account", headers=headers).json()["kinds"] == ["load-accounts"]
     assert "last_used" in told(env, "tokens", "list")["tokens"][0]
-    assert made["start"] in run(env, "tokens", "list").stdout
+    assert made["start"] in called(env, "tokens", "list").stdout
     assert told(env, "tokens", "revoke", str(made["token"]))["revoked"]
     assert httpx.get(f"{url}/api/v1/account", headers=headers).status_code == 401
-    assert run(env, "tokens", "revoke", "999").returncode == 1
+    assert called(env, "tokens", "revoke", "999").returncode == 1
     with httpx.stream("GET", f"{url}/.well-known/jwks.json"):
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=PATIENCE_SECONDS) == 0
@@ -79,7 +74,7 @@ def test_a_taken_address(env: dict[str, str], start: Start):
     env = env | {"KEYMILL_LISTEN": f"127.0.0.1:{port}"}
     start(env, "web")
     wait_until(lambda: answers(f"http://127.0.0.1:{port}"), "it did not start")
-    assert run(env, "web").returncode == 1
+    assert subprocess.run([*COMMAND, "web"], env=env, capture_output=True, timeout=120).returncode == 1
 
 
 def test_proxies_are_believed_only_when_trusted(env: dict[str, str], start: Start):

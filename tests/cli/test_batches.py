@@ -1,4 +1,7 @@
-"""The commands as a person or a script runs them: real processes, an embedded stack of their own."""
+"""The commands on an embedded stack of their own: ``keymill up`` and an OEM's way are real processes.
+
+What the other commands say is said alike by a command that is called within this process, a second sooner.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from cli import sending
+from cli.main import app
 
 Keymill = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = [sys.executable, "-m", "cli.main"]
@@ -27,6 +32,14 @@ def environment(home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KEYMILL_")}
     return kept | {"KEYMILL_HOME": str(home), "KEYMILL_LANGUAGE": "en", "COLUMNS": "160", "KEYMILL_LOG_LEVEL": "error",
             "KEYMILL_LISTEN": "127.0.0.1:0", "KEYMILL_SFTP_PORT": "0"}  # fmt: skip
+
+
+def called(env: dict[str, str], *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """A command that is called within this process, with the environment and the answer of one of its own."""
+    told = CliRunner().invoke(app, list(words), env=env, **options)
+    if told.exception is not None and not isinstance(told.exception, SystemExit):
+        raise told.exception
+    return subprocess.CompletedProcess([*words], told.exit_code, told.stdout, told.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +63,7 @@ def keymill(folder: Path) -> Iterator[Keymill]:
     assert count == 4
 
     def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*COMMAND, *arguments], env=env, capture_output=True, text=True, timeout=120, **options)
+        return called(env, *arguments, **options)
 
     (folder / "accounts.csv").write_text("account,name,type\nOEM,Oem,oem\n")
     (folder / "products.csv").write_text("product,name\nP,Prod\n")
@@ -67,6 +80,17 @@ def keymill(folder: Path) -> Iterator[Keymill]:
 
 
 @pytest.fixture(scope="module")
+def process(folder: Path, keymill: Keymill) -> Keymill:
+    """Runs a command as a process of its own."""
+    env = environment(folder / "home")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*COMMAND, *arguments], env=env, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+@pytest.fixture(scope="module")
 def codes(folder: Path, keymill: Keymill) -> list[str]:
     """The minted codes."""
     lines = (folder / "codes" / "orders-codes.csv").read_text("utf-8-sig").splitlines()
@@ -79,26 +103,26 @@ def conversion_list(folder: Path, name: str, rows: list[str]) -> str:
     return str(folder / name)
 
 
-def test_preview_confirm_results_verify(folder: Path, keymill: Keymill, codes: list[str]) -> None:
+def test_preview_confirm_results_verify(folder: Path, process: Keymill, codes: list[str]) -> None:
     """The way of an OEM: see what each row would get, confirm, fetch the files, check the keys offline."""
     path = conversion_list(folder, "first.csv", [f"{code};Rossi" for code in codes[:10]] + ["KMV-BAD;Rossi"])
     told = json.loads(
-        keymill("submit", path, "--kind", "redeem-vouchers", "--account", "oem", "--preview", "--json").stdout
+        process("submit", path, "--kind", "redeem-vouchers", "--account", "oem", "--preview", "--json").stdout
     )
     assert told["state"] == "previewed"
     assert told["preview"]["outcomes"]["issued"] == 10
     assert told["problems"][0]["cells"] == ["A12"]
     number = str(told["batch"])
-    shown = keymill("show", number, "--lang", "it")
+    shown = process("show", number, "--lang", "it")
     assert "confirm" in shown.stdout
     assert "errore di battitura" in shown.stdout
-    done = json.loads(keymill("confirm", number, "--wait", "--json").stdout)
+    done = json.loads(process("confirm", number, "--wait", "--json").stdout)
     assert (done["state"], done["outcomes"]["issued"], done["outcomes"]["rejected"]) == ("done", 10, 1)
-    fetched = json.loads(keymill("results", number, "--to", str(folder / "out"), "--json").stdout)
+    fetched = json.loads(process("results", number, "--to", str(folder / "out"), "--json").stdout)
     assert {file["role"] for file in fetched["files"]} == {"result", "rejected", "licenses", "manifest"}
-    assert keymill("keys", "export", "-o", str(folder / "keys.json")).returncode == 0
+    assert process("keys", "export", "-o", str(folder / "keys.json")).returncode == 0
     archive = next(file["path"] for file in fetched["files"] if file["role"] == "licenses")
-    assert keymill("verify", archive, "--jwks", str(folder / "keys.json")).returncode == 0
+    assert process("verify", archive, "--jwks", str(folder / "keys.json")).returncode == 0
 
 
 def test_a_key_names_one_request(folder: Path, keymill: Keymill, codes: list[str]) -> None:

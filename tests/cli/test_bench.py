@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.bench import BENCHES
 from tests.cli.test_batches import COMMAND, environment
 
+pytestmark = pytest.mark.timeout(900)  # the first one waits for all of them
+
 PROMISED = {"bench", "rows", "workers"}
 WITH_A_FLOOR = PROMISED | {"rows_per_second", "floor_rows_per_second", "ratio"}
 
 
-@pytest.mark.parametrize("name", BENCHES)
-def test_a_benchmark_prints_one_json_line(name: str, open_folder: Path) -> None:
-    """A few hundred rows through the real thing; the line has the promised names."""
-    arguments = [*COMMAND, "bench", name, "--rows", "400", "--workers", "1"]
-    env = environment(open_folder) | {"KEYMILL_HEARTBEAT_SECONDS": "0.2"}  # peaks are waited for a heartbeat long
-    told = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=200)
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A few hundred rows through every benchmark, by one command: the lines by their names."""
+    folder = tmp_path_factory.mktemp("bench")
+    env = environment(folder) | {"KEYMILL_HEARTBEAT_SECONDS": "0.2"}  # peaks are waited for a heartbeat long
+    words = [*COMMAND, "bench", "--rows", "400", "--workers", "1"]
+    told = subprocess.run(words, env=env, capture_output=True, text=True, timeout=800)
     assert told.returncode == 0, told.stderr
-    document = json.loads(told.stdout)
+    return {document["bench"]: document for document in map(json.loads, told.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_a_benchmark_prints_one_json_line(name: str, lines: dict[str, Any]) -> None:
+    """A few hundred rows through the real thing; the line has the promised names."""
+    document = lines[name]
     assert (PROMISED if name in ("small-beside-big", "uploads") else WITH_A_FLOOR) <= set(document)
-    assert document["bench"] == name
     if name == "read":
         assert {"csv_rows_per_second", "csv_floor_rows_per_second", "csv_ratio"} <= set(document)
     if name == "reconcile":

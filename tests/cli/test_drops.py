@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from cli.main import app as commands
 from config.wiring import App
 from tests.apps import account
-from tests.cli.test_batches import COMMAND, environment
+from tests.cli.test_batches import COMMAND, called, environment
 from tests.ssh import Client, Sshd, make_key
 
 Keymill = Callable[..., Result]
@@ -72,7 +72,7 @@ def test_the_server_runs_as_a_command_and_ends_when_told(variables: dict[str, st
         port = json.loads(server.stdout.readline())["port"]
         key = make_key(tmp_path / "key")
         words = ["ssh-keys", "add", f"{key}.pub", "--account", "OEM"]
-        subprocess.run([*COMMAND, *words], env=env, check=True, capture_output=True, timeout=60)
+        assert called(env, *words).returncode == 0
         known = tmp_path / "known"
         scan = ["ssh-keyscan", "-p", str(port), "127.0.0.1"]
         known.write_text(subprocess.run(scan, capture_output=True, text=True, check=True).stdout)

@@ -18,7 +18,7 @@ from importers.refusals import SENTENCES
 from tests.importers import files
 from tests.importers.files import HEADER, REDEEM, ROWS, raw_xlsx, row, table, text_cell
 
-TIMES = 25
+TIMES = 10
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 PLAIN = table(row(2, *ROWS[0]))
 
@@ -112,7 +112,7 @@ def repeated_cell(path: Path) -> Path:
     ],
 )
 def test_a_hostile_file_is_answered_alike_every_time(write: Any, codes: set[str], tmp_path: Path):
-    """Twenty-five times the same code and sentence, with no process left over."""
+    """Ten times the same code and sentence, with no process left over."""
     path = write(tmp_path / "hostile")
     children = psutil.Process().children()
     answers = {answer(path) for _ in range(TIMES)}

@@ -6,9 +6,7 @@ import base64
 import csv
 import io
 import json
-import os
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from datetime import date
@@ -25,7 +23,8 @@ from jobs import reports, statements, status
 from jobs.refusals import Refused
 from models import batches
 from models.database import fetch, transaction
-from tests.apps import account, outcome_codes, product
+from tests.apps import account, kept, outcome_codes, product
+from tests.cli.test_batches import called
 
 Submit = Callable[..., int]
 CONTRACTS = (
@@ -42,6 +41,7 @@ NIGHT = "Contract;Product;Date\n" + "".join(
 
 
 @pytest.fixture
+@kept
 def night(app: App, submit: Submit) -> int:
     """A quarter's last night: FC-1 of ACME is over and has a gap, =A/1 was never drawn from, FC-2 of BETA is over."""
     account(app, "ACME", "customer", name="Łódź & Figli", locale="it-IT")
@@ -232,12 +232,11 @@ def test_a_contract_without_statements_has_no_report(app: App, submit: Submit) -
 
 def test_the_command_writes_files(app: App, night: int, tmp_path: Path) -> None:
     """``keymill statement`` puts a file a contract into a folder, keeps what is there, and refuses with a sentence."""
-    environment = os.environ | app.settings.environment()
+    environment = app.settings.environment()
     environment["KEYMILL_KEY_ENCRYPTION_KEY"] = base64.b64encode(b"x" * 32).decode()
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cli.main", "statement", *arguments, "--to", str(tmp_path / "out"), "--json"]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return called(environment, "statement", *arguments, "--to", str(tmp_path / "out"), "--json")
 
     done = run("FC-1", "FC-2")
     assert done.returncode == 0, done.stderr

@@ -10,12 +10,13 @@ from config.wiring import App
 from jobs import searching
 from jobs.refusals import Refused
 from licensing.fields import LANGUAGES
-from tests.apps import account, answers, licensed, product
+from tests.apps import account, answers, kept, licensed, product
 
 Submit = Callable[..., int]
 
 
 @pytest.fixture
+@kept
 def numbers(app: App, submit: Submit) -> list[str]:
     """Four licenses of MINE: two with data of its own, one moved in part, one shared."""
     account(app, "MINE", "customer")

@@ -100,6 +100,7 @@ def test_hashes_are_argon2id_and_made_anew_when_weaker(app: App, ada: str):
     from argon2 import PasswordHasher
 
     assert passwords.hashed(PASSWORD).startswith("$argon2id$")
+    assert not PasswordHasher().check_needs_rehash(passwords.NOBODY)
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     with transaction(app.engine) as connection:
         connection.exec_driver_sql("UPDATE users SET password_hash = %(h)s", {"h": weak})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
@@ -40,17 +40,20 @@ def changes(zone: str) -> list[date]:
     return [day for day in days if offset(day) != offset(day - DAY)]
 
 
-def shown_minutes(zone: str, first: date, days: int) -> Iterator[tuple[datetime, datetime]]:
+@cache
+def shown_minutes(zone: str, first: date, days: int) -> list[tuple[datetime, datetime]]:
     """Every minute as (UTC, what the wall clock shows), from the noon before a day on."""
     start = datetime.combine(first - DAY, time(12), tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    for minute in range(days * 24 * 60):
-        at = start + minute * MINUTE
-        yield at, at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    minutes = (start + minute * MINUTE for minute in range(days * 24 * 60))
+    return [(at, at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)) for at in minutes]
 
 
-def is_named(expression: str, wall: datetime) -> bool:
-    """Whether an expression of minutes and hours names a time, by the library that reads it, a minute before."""
-    return CronExpression(expression).after(wall - MINUTE) == wall
+@cache
+def named_minutes(expression: str) -> set[tuple[int, int]]:
+    """The hours and minutes that an expression of minutes and hours names, by the library that reads it."""
+    cron, day = CronExpression(expression), datetime(2026, 6, 1)
+    minutes = (day + minute * MINUTE for minute in range(24 * 60))
+    return {(wall.hour, wall.minute) for wall in minutes if cron.after(wall - MINUTE) == wall}
 
 
 @pytest.mark.parametrize(
@@ -88,8 +91,8 @@ def test_due_times_by_example(expression: str, zone: str, after: str, expected: 
 def test_an_expression_of_every_hour_is_due_whenever_the_clock_shows_it(zone: str, expression: str):
     """Around each change of each zone: exactly the minutes whose wall clock is named, twice where it comes twice."""
     for day in changes(zone) or [date(YEARS[0], 6, 1)]:
-        minutes = list(shown_minutes(zone, day, 3))
-        expected = [at for at, wall in minutes if is_named(expression, wall)]
+        minutes = shown_minutes(zone, day, 3)
+        expected = [at for at, wall in minutes if (wall.hour, wall.minute) in named_minutes(expression)]
         found = due_times(CronExpression(expression), ZoneInfo(zone), minutes[0][0] - MINUTE)
         assert list(takewhile(lambda at: at <= minutes[-1][0], found)) == expected  # noqa: B023
 
@@ -99,13 +102,16 @@ def test_an_expression_of_every_hour_is_due_whenever_the_clock_shows_it(zone: st
 def test_an_expression_that_names_hours_is_due_once_for_each(zone: str, minute: int):
     """Around each change, for every hour of the day: once a day, at the first instant that shows it or a later time."""
     for day in changes(zone) or [date(YEARS[0], 6, 1)]:
-        minutes = list(shown_minutes(zone, day, 3))
+        minutes = shown_minutes(zone, day, 3)
+        instants: dict[datetime, datetime] = {}
+        for at, wall in minutes:
+            instants.setdefault(wall, at)
         for hour in range(24):
             expected = []
             for named in (datetime.combine(day + n * DAY, time(hour, minute)) for n in range(-1, 3)):
                 if minutes[0][1] <= named <= minutes[-1][1]:
-                    exact = [at for at, wall in minutes if wall == named]
-                    expected.append(exact[0] if exact else next(at for at, wall in minutes if wall > named))
+                    later = next(wall for wall in (named + n * MINUTE for n in range(24 * 60)) if wall in instants)
+                    expected.append(instants[later])
             found = due_times(CronExpression(f"{minute} {hour} * * *"), ZoneInfo(zone), minutes[0][0] - MINUTE)
             assert list(takewhile(lambda at: at <= minutes[-1][0], found)) == expected  # noqa: B023
 

@@ -25,7 +25,7 @@ from config.settings import Limits
 from config.wiring import App
 from jobs import uploads
 from models.database import transaction
-from tests.apps import Submit, account, one, product
+from tests.apps import Submit, account, kept, one, product
 from tests.web.conftest import Client
 from web.api import events
 
@@ -33,6 +33,7 @@ HEADER = "Voucher code;Company\n"
 
 
 @pytest.fixture
+@kept
 def vouchers(app: App, submit: Submit) -> list[str]:
     """Three vouchers of OEM."""
     account(app, "OEM")

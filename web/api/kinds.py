@@ -8,7 +8,6 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from exporters.templates import template as rendered
 from jobs.kinds.registry import KINDS, find
 from licensing.fields import Language
 from web.callers import Reader
@@ -75,6 +74,8 @@ def template(
     language: Annotated[Language | None, Query(description="Default: of Accept-Language.")] = None,
 ) -> Response:
     """The template of a kind, with notes, drop-downs and an example."""
+    from exporters.templates import template as rendered  # the workbook library is a fifth of a server's start
+
     content = rendered(find(kind).fields, kind, language or caller.language, form)
     headers = {"Content-Disposition": f'attachment; filename="{kind}.{form}"'}
     return Response(content, media_type=MEDIA_TYPES[form], headers=headers)

@@ -13,12 +13,13 @@ from config.wiring import App
 from licensing.annotating import Note
 from models import user_fields
 from models.database import fetch
-from tests.apps import account, answers, licensed, outcome_codes, previewed_codes, product
+from tests.apps import account, answers, kept, licensed, outcome_codes, previewed_codes, product
 
 Submit = Callable[..., int]
 
 
 @pytest.fixture
+@kept
 def licenses(app: App, submit: Submit) -> list[str]:
     """Two licenses of MINE on host H1."""
     account(app, "MINE", "customer", locale="it_IT")

@@ -13,7 +13,7 @@ from config.wiring import App
 from jobs import control, pipeline, searching
 from models.database import fetch
 from signing.tokens import claims_of
-from tests.apps import account, answers, one, outcome_codes, previewed_codes, product
+from tests.apps import account, answers, kept, one, outcome_codes, previewed_codes, product
 
 Submit = Callable[..., int]
 HEADER = "Contract;Product;Quantity;Host ID;Cost center;Reference;License\n"
@@ -21,6 +21,7 @@ TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture
+@kept
 def contract(app: App, submit: Submit) -> None:
     """A contract of ACME: 10 CAD with a hard stop, 4 PLM without; one that starts tomorrow; DIST registered nobody."""
     account(app, "ACME", "customer")

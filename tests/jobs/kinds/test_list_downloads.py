@@ -14,7 +14,7 @@ from config.wiring import App
 from jobs import status
 from models.database import run, transaction
 from storage.objects import ObjectStore
-from tests.apps import account, answers, licensed, one, outcome_codes, previewed_codes, product
+from tests.apps import account, answers, kept, licensed, one, outcome_codes, previewed_codes, product
 
 Submit = Callable[..., int]
 SHA = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -27,6 +27,7 @@ def load(submit: Submit, *rows: str, header: str = HEADER) -> int:
 
 
 @pytest.fixture
+@kept
 def licenses(app: App, submit: Submit) -> list[str]:
     """SUITE 3.0 maintained through 4.0 but not 5.0, SUITE 3.0 without maintenance, and a BOX without files."""
     account(app, "MINE", "customer")

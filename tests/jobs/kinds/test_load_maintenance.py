@@ -11,13 +11,14 @@ from config.wiring import App
 from models import maintenance
 from models.maintenance import Maintenance
 from signing.tokens import claims_of
-from tests.apps import account, answers, licensed, one, outcome_codes, previewed_codes, product
+from tests.apps import account, answers, kept, licensed, one, outcome_codes, previewed_codes, product
 
 Submit = Callable[..., int]
 HEADER = "License;Serial;Maintenance from;Maintenance until;Level;Support contact\n"
 
 
 @pytest.fixture
+@kept
 def licenses(app: App, submit: Submit) -> list[str]:
     """Two licenses of MINE without maintenance."""
     account(app, "MINE", "customer")

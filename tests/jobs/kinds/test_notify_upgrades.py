@@ -11,12 +11,13 @@ import pytest
 from config.wiring import App
 from jobs import running, status
 from models.database import run, transaction
-from tests.apps import account, answers, licensed, one, outcome_codes, previewed_codes, product
+from tests.apps import account, answers, kept, licensed, one, outcome_codes, previewed_codes, product
 
 Submit = Callable[..., int]
 
 
 @pytest.fixture
+@kept
 def licenses(app: App, submit: Submit) -> list[str]:
     """SUITE: four of 3.0 (one was lapsed before 5.0 came out, one never maintained), one of 4.0; and a TOOL."""
     account(app, "MINE", "customer", email="mine@example.com")

@@ -17,7 +17,7 @@ from jobs import explaining, status
 from jobs.refusals import Refused
 from models import contracts, usage
 from models.database import copy_line, fetch, run, transaction
-from tests.apps import account, answers, outcome_codes, previewed_codes, product
+from tests.apps import account, answers, kept, outcome_codes, previewed_codes, product
 
 Submit = Callable[..., int]
 TODAY = datetime.now(UTC).date()
@@ -29,6 +29,7 @@ CONTRACTS = (
 
 
 @pytest.fixture
+@kept
 def contract(app: App, submit: Submit) -> None:
     """FC-1 of ACME: 100 CAD by quarters of 2026, reported every 31 days; 10 PLM of three days ago, never reported."""
     account(app, "ACME", "customer")

@@ -10,13 +10,14 @@ from config.wiring import App
 from models import accounts
 from models.database import fetch, run, transaction
 from signing.tokens import claims_of
-from tests.apps import account, outcome_codes, product
+from tests.apps import account, kept, outcome_codes, product
 
 Submit = Callable[..., int]
 HEADER = "License;New host ID;Quantity\n"
 
 
 @pytest.fixture
+@kept
 def licenses(app: App, submit: Submit) -> list[str]:
     """Licenses of MINE by a distributor: ten on H1 with maintenance, one on H1 with a limit, one without a host."""
     account(app, "DIST", "distributor")

@@ -12,13 +12,14 @@ from licensing.terms import add_months
 from models import maintenance
 from models.database import fetch, run, transaction
 from signing.tokens import claims_of
-from tests.apps import account, outcome_codes, product
+from tests.apps import account, kept, outcome_codes, product
 
 Submit = Callable[..., int]
 HEADER = "License;Serial;Renewal serial\n"
 
 
 @pytest.fixture
+@kept
 def licenses(app: App, submit: Submit) -> list[str]:
     """Licenses of MINE: one maintained for a year, one never maintained; and renewals of both sizes."""
     account(app, "MINE", "customer")

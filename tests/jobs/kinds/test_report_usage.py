@@ -9,13 +9,14 @@ import pytest
 
 from config.wiring import App
 from models.database import fetch
-from tests.apps import account, answers, one, outcome_codes, previewed_codes, product
+from tests.apps import account, answers, kept, one, outcome_codes, previewed_codes, product
 
 Submit = Callable[..., int]
 HEADER = "Contract;Customer number;Product;Date;Quantity;Host ID\n"
 
 
 @pytest.fixture
+@kept
 def contracts(app: App, submit: Submit) -> None:
     """ACME has CAD in FC-1 and PLM in FC-1 and FC-2; OTHER has CAD in FC-3."""
     account(app, "ACME", "customer")

@@ -9,12 +9,13 @@ import pytest
 from config.wiring import App
 from jobs.refusals import Refused
 from models.database import fetch
-from tests.apps import account, answers, licensed, one, outcome_codes, previewed_codes, product
+from tests.apps import account, answers, kept, licensed, one, outcome_codes, previewed_codes, product
 
 Submit = Callable[..., int]
 
 
 @pytest.fixture
+@kept
 def licenses(app: App, submit: Submit) -> list[str]:
     """Two licenses of MINE on host H1, and three vouchers of OEM, of which V-3 is redeemed."""
     account(app, "MINE", "customer")

@@ -11,7 +11,7 @@ from config.wiring import App
 from models import accounts, serials
 from models.database import fetch, transaction
 from signing.tokens import claims_of
-from tests.apps import account, outcome_codes, product
+from tests.apps import account, kept, outcome_codes, product
 
 Submit = Callable[..., int]
 LOADED = "Serial;Product;Quantity;Term;Maintenance (months);Purpose;Prints the key;Void\n"
@@ -19,6 +19,7 @@ HEADER = "Serial number;Company;Customer number;E-mail;Country;Host ID;Quantity;
 
 
 @pytest.fixture
+@kept
 def stock(app: App, submit: Submit) -> None:
     """A distributor, a customer that delegated to it and one that did not, and serials of every sort."""
     account(app, "DIST", "distributor")

@@ -7,13 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from config.wiring import App
-from tests.apps import account, answers, licensed, one, outcome_codes, previewed_codes, product
+from tests.apps import account, answers, kept, licensed, one, outcome_codes, previewed_codes, product
 
 Submit = Callable[..., int]
 HEADER = "License;With account;Permission\n"
 
 
 @pytest.fixture
+@kept
 def licenses(app: App, submit: Submit) -> list[str]:
     """Two licenses of MINE on host H1; FRIEND and DIST may be shared with, GONE is suspended."""
     account(app, "MINE", "customer")

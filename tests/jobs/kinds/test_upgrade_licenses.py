@@ -9,13 +9,14 @@ import pytest
 from config.wiring import App
 from models.database import fetch, run, transaction
 from signing.tokens import claims_of
-from tests.apps import account, outcome_codes, product
+from tests.apps import account, kept, outcome_codes, product
 
 Submit = Callable[..., int]
 HEADER = "Notification ID;License;Product;Quantity;Support contact;Host ID;Reference\n"
 
 
 @pytest.fixture
+@kept
 def licenses(app: App, submit: Submit) -> list[str]:
     """Ten SUITE 3.0 of MINE with maintenance, notified (N-1) of 5.0, two steps away; one TOOL 1.0, notified (N-2)."""
     account(app, "MINE", "customer")

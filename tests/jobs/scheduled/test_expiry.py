@@ -14,7 +14,7 @@ from jobs.kinds.registry import KINDS
 from models import expiry, vouchers
 from models.database import run, scalar, transaction
 from scheduler import schedules
-from tests.apps import account, answers, licensed, one, outcome_codes, product
+from tests.apps import account, answers, kept, licensed, one, outcome_codes, product
 from tests.scheduler.test_running import stock
 
 Submit = Callable[..., int]
@@ -86,15 +86,16 @@ def test_every_kind_about_licenses_is_tried():
     assert about == set(LICENSE_ROWS)
 
 
-@pytest.mark.parametrize("kind", sorted(LICENSE_ROWS))
-def test_a_license_that_was_marked_is_answered_as_one_whose_date_has_passed(app: App, submit: Submit, kind: str):
-    """Twins with the same last day, one of them marked: the same code, and the same state of the license afterwards."""
+@pytest.fixture
+@kept
+def twins(app: App, submit: Submit) -> list[str]:
+    """Two licenses of MINE alike, and all that a row about them may name."""
     account(app, "MINE", "customer")
     account(app, "OTHER", "customer")
     product(app, "PLAIN")
     releases = "Product;Version;Release date;Upgrade from\nSUITE;3.0;2020-01-01;\nSUITE;5.0;2022-01-01;SUITE@3.0\n"
     submit(releases.replace("Product;", "Product;Name;").replace("SUITE;", "SUITE;Suite;"), "load-products", "VENDOR")
-    twins = licensed(app, submit, "MINE", "CERT-0;SUITE;3.0;2;12", "CERT-1;SUITE;3.0;2;12", host="H1")
+    found = licensed(app, submit, "MINE", "CERT-0;SUITE;3.0;2;12", "CERT-1;SUITE;3.0;2;12", host="H1")
     renewals = "Serial;Product;Quantity;Maintenance (months);Purpose\n"
     renewals += "".join(f"RENEW-{n};SUITE;2;12;renewal\n" for n in range(2))
     submit(renewals, "load-serials", "VENDOR")
@@ -102,6 +103,14 @@ def test_a_license_that_was_marked_is_answered_as_one_whose_date_has_passed(app:
     submit(terms + "".join(f"FC-{n};MINE;SUITE;10;{TODAY};12\n" for n in range(2)), "load-contracts", "VENDOR")
     with transaction(app.engine) as connection:
         run(connection, "UPDATE maintenance SET starts = '2020-01-01', ends = '2029-12-31'", {})
+    return found
+
+
+@pytest.mark.parametrize("kind", sorted(LICENSE_ROWS))
+def test_a_license_that_was_marked_is_answered_as_one_whose_date_has_passed(
+    app: App, submit: Submit, twins: list[str], kind: str
+):
+    """Twins with the same last day, one of them marked: the same code, and the same state of the license afterwards."""
     if kind == "draw-down":
         drawn = submit("Contract;Product;Quantity;Host ID\nFC-0;SUITE;2;H1\nFC-1;SUITE;2;H1\n", "draw-down", "MINE")
         twins = [answer.license_number for answer in answers(app, drawn)]

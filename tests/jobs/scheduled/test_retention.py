@@ -19,13 +19,14 @@ from models import batches as stored
 from models import rows
 from models.database import run, transaction
 from scheduler import schedules
-from tests.apps import account, one, outcome_codes, product
+from tests.apps import account, kept, one, outcome_codes, product
 
 Submit = Callable[..., int]
 CODES = "Voucher code;OEM;Product\n"
 
 
 @pytest.fixture
+@kept
 def batches(app: App, submit: Submit) -> list[int]:
     """Two batches of the same bytes (the second one says 'unchanged'), one of others, and a redemption."""
     account(app, "OEM")

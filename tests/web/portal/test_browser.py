@@ -17,7 +17,7 @@ from config.wiring import App
 from jobs import api_tokens, drops, operating, ssh_keys
 from models.drops import Drop
 from scheduler import schedules
-from tests.apps import Submit, account, licensed, one, product
+from tests.apps import Submit, account, kept, licensed, one, product
 from tests.web.portal.conftest import PASSWORD
 from web.portal.visitors import COOKIE
 
@@ -27,6 +27,7 @@ WIDE, NARROW = ViewportSize(width=1280, height=900), ViewportSize(width=390, hei
 
 
 @pytest.fixture
+@kept
 def stock(app: App, submit: Submit, join: Join) -> list[str]:
     """An OEM with vouchers, a customer with licenses and a contract, an operator; the voucher codes."""
     account(app, "OEM")

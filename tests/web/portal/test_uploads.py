@@ -10,7 +10,7 @@ import pytest
 
 from config.settings import Limits
 from config.wiring import App
-from tests.apps import Submit, account, one, outcome_codes, product
+from tests.apps import Submit, account, kept, one, outcome_codes, product
 from tests.web.portal.conftest import Person
 
 Drive = Callable[[], None]
@@ -18,6 +18,7 @@ Visit = Callable[..., Person]
 
 
 @pytest.fixture
+@kept
 def vouchers(app: App, submit: Submit) -> list[str]:
     """Vouchers of an OEM."""
     account(app, "OEM")
