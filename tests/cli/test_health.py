@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config.embedded_processes import free_port
-from tests.cli.test_access import run
+from tests.cli.test_batches import called
 from tests.cli.test_serving import PATIENCE_SECONDS, Start, named_servers, start, wait_until
 
 __all__ = ["start"]  # a fixture
@@ -21,12 +21,12 @@ def test_a_role_is_well_while_it_runs(
 ) -> None:
     """It exits with 0 as soon as the role is up, and with 1 and a sentence before and after; of other roles as well."""
     env = named_servers(database_url, valkey_url, tmp_path) | {"KEYMILL_LISTEN": f"127.0.0.1:{free_port(None)}"}
-    before = run(env, "health", role, "--lang", "it")
+    before = called(env, "health", role, "--lang", "it")
     assert (before.returncode, f"Nessun {role} è attivo" in before.stderr) == (1, True)
     process = start(env, role)
-    wait_until(lambda: run(env, "health", role).returncode == 0, "it is not well")
-    assert json.loads(run(env, "health", role, "--json").stdout) == {"role": role, "alive": True}
-    assert run(env, "health", "scheduler").returncode == 1
+    wait_until(lambda: called(env, "health", role).returncode == 0, "it is not well")
+    assert json.loads(called(env, "health", role, "--json").stdout) == {"role": role, "alive": True}
+    assert called(env, "health", "scheduler").returncode == 1
     process.send_signal(signal.SIGTERM)
     process.wait(timeout=PATIENCE_SECONDS)
-    assert run(env, "health", role).returncode == 1
+    assert called(env, "health", role).returncode == 1
