@@ -195,22 +195,22 @@ def held(
     return {numbers[row[0]]: Held(*row) for row in rows}
 
 
+# Arrays, as an index is then gone through once, in order; a join would search it anew for each license.
 _LOCK_CHAINS = (
-    "SELECT count(*) FROM (SELECT FROM licenses l JOIN (SELECT DISTINCT coalesce(l.root_number, l.number) AS root FROM"
-    " {named}) r ON r.root = l.number ORDER BY l.number FOR NO KEY UPDATE OF l) locked"
+    "SELECT count(*) FROM (SELECT FROM licenses WHERE number = ANY(ARRAY(SELECT coalesce(root_number, number)"
+    " FROM licenses WHERE number = ANY({numbers}))) ORDER BY number FOR NO KEY UPDATE) locked"
 )
 
 
 def lock_chains(connection: Connection, numbers: Sequence[str]) -> None:
     """Lock the first license of each chain, which never changes: whoever holds it has all that came of it."""
-    query = _LOCK_CHAINS.format(named="licenses l WHERE l.number = ANY(%(numbers)s)")
-    run(connection, query, {"numbers": list(numbers)})
+    run(connection, _LOCK_CHAINS.format(numbers="%(numbers)s"), {"numbers": list(numbers)})
 
 
 def lock_chains_of_notifications(connection: Connection, keys: Sequence[str]) -> None:
     """The same for the licenses that notifications are for, by key: one follows its license, and stays in its chain."""
-    named = "notifications n JOIN licenses l ON l.number = n.license_number WHERE n.key = ANY(%(keys)s)"
-    run(connection, _LOCK_CHAINS.format(named=named), {"keys": list(keys)})
+    numbers = "ARRAY(SELECT license_number FROM notifications WHERE key = ANY(%(keys)s))"
+    run(connection, _LOCK_CHAINS.format(numbers=numbers), {"keys": list(keys)})
 
 
 class Child(NamedTuple):
@@ -257,13 +257,16 @@ def end(
     connection: Connection, numbers: Sequence[str], state: str, at: Any, reasons: Sequence[str] | None = None
 ) -> None:
     """End licenses: ``superseded``, ``rehosted`` or ``revoked``. Raises ``RuntimeError`` if one had ended before."""
-    changed = run(
-        connection,
-        "UPDATE licenses l SET state = %(state)s, ended_at = %(at)s, end_reason = w.reason"
-        " FROM unnest(%(numbers)s::text[], %(reasons)s::text[]) AS w (number, reason)"
-        " WHERE l.number = w.number AND l.state IN ('active', 'expired')",
-        {"numbers": list(numbers), "reasons": list(reasons or ()), "state": state, "at": at},
-    )
+    query = "UPDATE licenses l SET state = %(state)s, ended_at = %(at)s"
+    if reasons is None:
+        query += " WHERE l.number = ANY(%(numbers)s)"
+    else:
+        query += (
+            ", end_reason = w.reason FROM unnest(%(numbers)s::text[], %(reasons)s::text[]) AS w (number, reason)"
+            " WHERE l.number = w.number"
+        )
+    values = {"numbers": list(numbers), "reasons": list(reasons or ()), "state": state, "at": at}
+    changed = run(connection, query + " AND l.state IN ('active', 'expired')", values)
     if changed != len(numbers):
         raise RuntimeError(f"{len(numbers) - changed} of {len(numbers)} licenses were no longer active")
 

@@ -134,10 +134,10 @@ def timed_batch(
 
 
 def wait_until_final(app: App, batch_id: int) -> None:
-    """Wait until a batch has ended, to a hundredth of the time it takes: looking costs what is being measured."""
+    """Wait until a batch has ended, to a few thousandths of the time it takes: looking costs what is being measured."""
     start = time.monotonic()
     while not is_final(app, batch_id):
-        time.sleep(0.02 + (time.monotonic() - start) / 100)
+        time.sleep(0.02 + (time.monotonic() - start) / 300)
 
 
 def is_final(app: App, batch_id: int) -> bool:

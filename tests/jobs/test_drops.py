@@ -57,7 +57,7 @@ def test_a_file_whose_name_was_taken_meanwhile_is_not_handed_back(app: App, sshd
 def test_a_drop_whose_server_is_away_is_removed_by_force_only(app: App, sshd: Sshd, make: Make) -> None:
     """What it has in hand would be forgotten; one that is being looked into is not removed at all."""
     drop = make(port=1)
-    with pytest.raises(Refused, match="remove the drop with --force") as refused:
+    with pytest.raises(Refused, match="remove the drop all the same") as refused:
         drops.remove(app, drop.name, actor="test")
     assert refused.value.code == "drop_unreachable"
     with tables.only_poller(app.engine, drop.id), pytest.raises(Refused, match="in a moment"):
