@@ -87,11 +87,15 @@ def _special_cell(cell: Any) -> str:
     if type(cell) is dict:
         ((form, text),) = cell.items()
         return _object_cell(form, text)
-    # A spreadsheet keeps 15 digits of a number; a longer integer, and what is no number, is safe as text only.
-    is_safe: bool = abs(cell) < 10**15 if type(cell) is int else math.isfinite(cell)
-    if not is_safe:
-        return _TEXT_CELL % str(cell)
-    return f"<c><v>{cell!r}</v></c>"
+    if type(cell) is int:
+        return _integer_cell(cell)
+    return f"<c><v>{cell!r}</v></c>" if math.isfinite(cell) else _TEXT_CELL % str(cell)
+
+
+@lru_cache(maxsize=8192)
+def _integer_cell(number: int) -> str:
+    # A spreadsheet keeps 15 digits of a number; a longer one is safe as text only.
+    return f"<c><v>{number}</v></c>" if abs(number) < 10**15 else _TEXT_CELL % number
 
 
 @lru_cache(maxsize=1024)

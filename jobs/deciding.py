@@ -79,12 +79,12 @@ class Tally:
         """The codes of rows that were refused, with their counts."""
         return Counter({code: n for code, n in self.codes.items() if CODES[code].outcome == "rejected"})
 
-    def count(self, answer: Answer) -> None:
-        """Count one answered row."""
-        self.rows += 1
-        self.codes[answer.decision.code] += 1
-        if answer.decision.code in GUESSES:
-            self.unknown += 1
+    def count(self, answers: Sequence[Answer]) -> None:
+        """Count answered rows."""
+        codes = Counter([answer.decision.code for answer in answers])
+        self.rows += len(answers)
+        self.codes += codes
+        self.unknown += sum(codes[code] for code in GUESSES)
 
     def warn(self, code: str, detail: str, column: int | None, sheet_row: int) -> None:
         """Count a warning about a cell, and keep the first few addresses."""
@@ -144,8 +144,7 @@ class Slice:
         found = [self._answer(row) for row in self.asked]
         if self.refused:
             found = sorted([*found, *self.refused.values()], key=lambda answer: answer.ordinal)
-        for answer in found:
-            self.tally.count(answer)
+        self.tally.count(found)
         return found
 
     def _answer(self, row: Asked) -> Answer:

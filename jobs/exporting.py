@@ -48,10 +48,9 @@ def early_piece(
     """Render the rows of a chunk while they are in hand. None where it is not worth it, or the store is away."""
     if not renders_pieces(batch):
         return None
-    known = dict(issued)
     numbers = [answer.decision.license_number for answer in answers if answer.decision.license_number]
-    if unseen := [number for number in numbers if number not in known]:
-        known |= licenses.shown(connection, unseen)
+    unseen = [number for number in numbers if number not in issued]
+    known = {**issued, **licenses.shown(connection, unseen)} if unseen else issued
     language: Language = batch.options["language"]
     rendered = ((row, lines.outcome_of_decided(a, language, known)) for row, a in zip(cells, answers, strict=True))
     try:

@@ -84,8 +84,7 @@ def _previewed_rows(desk: Desk, connection: Connection) -> Iterator[tuple[list[R
 
 def _count_again(tally: Tally, full: Tally, answers: Sequence[Answer]) -> None:
     """Count only the answers that are told; the other rows of the slice belong to another chunk."""
-    for answer in answers:
-        tally.count(answer)
+    tally.count(answers)
     for key, warning in full.warnings.items():
         tally.warnings.setdefault(key, warning)
 

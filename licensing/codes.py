@@ -188,7 +188,8 @@ def check(key: str) -> Standing:
 
 def subject_hash(parts: tuple[str, ...]) -> int:
     """A signed 64-bit number for what a row is about, the same in every process. Equal parts, equal number."""
-    digest = blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    text = "\x1f".join(parts)
+    digest = blake2b(text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
