@@ -88,7 +88,7 @@ _ready_lock = threading.Lock()
 
 
 def make_ready(module: str) -> None:
-    """Have a child of a module wait for the next request, for which it would take half the time to start one.
+    """Have a child of a module wait for the next request, its imports done.
 
     To be called now and then by a thread that lives as long as the process: the child dies with it.
     """
