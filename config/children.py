@@ -88,23 +88,25 @@ _ready_lock = threading.Lock()
 
 
 def make_ready(module: str) -> None:
-    """Have a child of a module wait for the next request, for which it would be half the time to start one.
+    """Have a child of a module wait for the next request, its imports done.
 
     To be called now and then by a thread that lives as long as the process: the child dies with it.
     """
+    found = _take_ready(module) or _start(module)
     with _ready_lock:
-        if module in _ready and _ready[module][0].poll() is None:
-            return
-        _ready[module] = _start(module)
+        _ready[module] = found
 
 
-def _take(module: str) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
-    """A child that waits for its request: one that was made ready, or a new one."""
+def _take_ready(module: str) -> tuple[subprocess.Popen[bytes], IO[bytes]] | None:
+    """The child that was made ready, if it is still alive."""
     with _ready_lock:
         found = _ready.pop(module, None)
-    if found is not None and found[0].poll() is None:
+    if found is None or found[0].poll() is None:
         return found
-    return _start(module)
+    for file in (found[0].stdin, found[0].stdout, found[1]):
+        if file is not None:
+            file.close()
+    return None
 
 
 def _start(module: str) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
@@ -135,7 +137,7 @@ def run(
     ``on_block`` raises; the child has ended and is reaped in every case.
     """
     asked = {"request": request, "memory_bytes": memory_bytes, "cpu_seconds": cpu_seconds, "parent": os.getpid()}
-    child, errors = _take(module)
+    child, errors = _take_ready(module) or _start(module)
     with errors:
         try:
             result: dict[str, Any] | None = _listen(child, asked, time.monotonic() + wall_seconds, on_block)

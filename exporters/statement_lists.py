@@ -28,6 +28,11 @@ def cells(*texts: str | None) -> str:
 def table(lines: Iterable[str]) -> Iterator[bytes]:
     """The list: lines that are written already, in the order of the titles."""
     yield from listings.listing(TITLES, (), "en")
+    yield from rows(lines)
+
+
+def rows(lines: Iterable[str]) -> Iterator[bytes]:
+    """Lines of the list, without the titles."""
     coming = iter(lines)
     while block := list(islice(coming, _BLOCK_ROWS)):
         yield "".join([f"{line}\r\n" for line in block]).encode()

@@ -6,10 +6,10 @@ periods. What makes pages and workbooks is imported when it is needed, so that w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from licensing.fields import Language
 from models import statement_reports
 from models import statements as statement_rows
 from models.batches import Batch
+from models.statement_reports import Reported
 from storage.objects import file_blocks
 
 if TYPE_CHECKING:
@@ -63,14 +64,21 @@ def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Re
         return Reports((), (_NOTHING[language],))
     if len(found) > most:
         note = _NO_PAGES[language].format(most, batch.id)
-        summary = making.summary_aside(note)
-        return Reports([making.table(), summary], (note,))
+        return Reports(making.at_once(note), (note,))
     pages: dict[str, Path] = {}
     workbook = making.workbook(sorted(found, key=lambda key: key not in making.flagged), pages, ())
     copies.put_all(app, making.copies(pages))
     customers = len({line.customer_number for line in making.lines})
     files = [making.table(), making.figures(), workbook, making.bundle(pages)]
     return Reports(files, (_COPIES[language].format(customers, batch.id),))
+
+
+def _aside(make: Callable[[], Path]) -> Iterator[bytes]:
+    """What a thread makes meanwhile, on a connection of its own: a batch's statements do not change while it ends."""
+    pool = ThreadPoolExecutor(1)
+    making = pool.submit(make)
+    pool.shutdown(wait=False)
+    return (block for made in (making,) for block in file_blocks(made.result()))
 
 
 class _Making:
@@ -87,7 +95,11 @@ class _Making:
 
     def table(self) -> Listing:
         """All statements that the batch wrote, a line each."""
-        return Listing("statements", self._count, statement_lists.table(text for _, text in self._texts()))
+        return Listing(
+            "statements",
+            self._count,
+            statement_lists.table(text for _, text in self._texts(self._connection, self.lines)),
+        )
 
     def figures(self) -> Listing:
         """The same as JSON, with the terms of each line."""
@@ -98,14 +110,14 @@ class _Making:
         """What the batch wrote, customer by customer."""
         return statements.gather(self._connection, list(self.found), batch_id=self._batch.id)
 
-    def _texts(self) -> Iterator[tuple[str, str]]:
-        """The customer's number and the line in the list of all that the batch wrote, customer by customer."""
+    def _texts(self, connection: Connection, lines: Sequence[Reported]) -> Iterator[tuple[str, str]]:
+        """The customer's number and the line in the list of what the batch wrote of contract lines, in their order."""
         told, cells = dict[int, tuple[str, str, str]](), statement_lists.cells
-        for line in self.lines:
+        for line in lines:
             names = f"{cells(line.customer, line.customer_number)},{cells(line.product, line.sku)},{cells(line.code)}"
             told[line.id] = names, line.metric, cells(line.currency) if line.currency else ""
-        customers = {line.id: line.customer_number for line in self.lines}
-        for line_id, text in statement_rows.texts_of_batch(self._connection, self._batch.id, told):
+        customers = {line.id: line.customer_number for line in lines}
+        for line_id, text in statement_rows.texts_of_batch(connection, self._batch.id, told):
             yield customers[line_id], text
 
     def _figures(self, found: Iterable[ReportedContract]) -> Iterator[bytes]:
@@ -124,21 +136,26 @@ class _Making:
             pages[contract.code] = path
         return self._summary(file_blocks(self._saved(book)))
 
-    def summary_aside(self, remark: str) -> Listing:
-        """The workbook without sheets of contracts, made by a thread while PostgreSQL writes the list.
-
-        On a connection of its own: the batch's statements are committed, and nothing changes them while it ends.
+    def at_once(self, remark: str) -> list[Listing]:
+        """The list of very many statements and the workbook without sheets of contracts: half of the list is written
+        here, the other half and the workbook by threads, so that PostgreSQL has two things to do.
         """
+        half = len(self.lines) // 2
 
-        def make() -> Path:
+        def rest() -> Path:
+            path = self._folder / "rest.csv"
+            with self._app.engine.connect() as connection, path.open("wb") as file:
+                file.writelines(statement_lists.rows(text for _, text in self._texts(connection, self.lines[half:])))
+            return path
+
+        def summary() -> Path:
             with self._app.engine.connect() as connection:
                 gravest = self._gravest(connection)
             return self._saved(self._book((), (remark,), gravest))
 
-        pool = ThreadPoolExecutor(1)
-        making = pool.submit(make)
-        pool.shutdown(wait=False)
-        return self._summary(block for made in (making,) for block in file_blocks(made.result()))
+        second, book = _aside(rest), _aside(summary)
+        first = statement_lists.table(text for _, text in self._texts(self._connection, self.lines[:half]))
+        return [Listing("statements", self._count, chain(first, second)), self._summary(book)]
 
     def _gravest(self, connection: Connection) -> Sequence[tuple[Any, ...]]:
         from exporters.statement_workbooks import MOST_LISTED
@@ -191,7 +208,7 @@ class _Making:
 
     def copies(self, pages: Mapping[str, Path]) -> Iterator[Copy]:
         """What each customer gets: its lists, and the pages of its contracts."""
-        for number, texts in groupby(self._texts(), key=lambda told: told[0]):
+        for number, texts in groupby(self._texts(self._connection, self.lines), key=lambda told: told[0]):
             table = statement_lists.table([text for _, text in texts])
             yield Copy(f"{copies.place_of(number, self._batch.id)}/statements.csv", list(table), listings.MEDIA_TYPE)
         for number, found in groupby(self._written(), key=lambda contract: contract.customer_number):

@@ -83,7 +83,6 @@ class Line:
     growth: Decimal = NONE
     tolerance: Decimal = NONE
     report_days: int | None = None
-    _allowed: dict[int, Decimal] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def ends(self) -> date:
@@ -110,10 +109,12 @@ class Line:
 
     def allowed_on(self, day: date) -> Decimal:
         """How much may be used on a day without owing anything: what is committed, and the growth allowance."""
-        quantity = self.commitment_on(day).quantity
-        if quantity not in self._allowed:  # many times as fast as a cache by the growth: the hash of a decimal is slow
-            self._allowed[quantity] = quantity * (100 + self.growth) / 100
-        return self._allowed[quantity]
+        return _allowed(self.commitment_on(day).quantity, self.growth)
+
+
+@lru_cache(maxsize=1024)
+def _allowed(quantity: int, growth: Decimal) -> Decimal:
+    return quantity * (100 + growth) / 100
 
 
 @lru_cache(maxsize=1024)

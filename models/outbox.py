@@ -179,9 +179,11 @@ def add_statements(connection: Connection, batch_id: int, *, mails: bool) -> Non
         connection,
         "statements.closed",
         "statements",
-        "SELECT k.customer_id AS account_id, n.id FROM statements n JOIN contract_lines l ON l.id = n.line_id"
-        " JOIN contracts k ON k.id = l.contract_id"
-        " WHERE n.batch_id = %(batch)s AND n.state IN ('closed', 'adjusted')",
+        # By line first: joined one by one, as planned for a batch that statistics do not know, 120,000 took 0.2 s.
+        "SELECT k.customer_id AS account_id, n.id FROM (SELECT line_id, array_agg(id) AS ids FROM statements"
+        "  WHERE batch_id = %(batch)s AND state IN ('closed', 'adjusted') GROUP BY line_id) s"
+        " JOIN contract_lines l ON l.id = s.line_id JOIN contracts k ON k.id = l.contract_id"
+        " CROSS JOIN LATERAL unnest(s.ids) AS n (id)",
         "SELECT jsonb_build_object('statement', n.id, 'contract', k.code,"
         " 'product', p.sku, 'state', n.state, 'starts', n.period_starts, 'ends', n.period_ends, 'owed', n.owed,"
         " 'currency', l.currency) FROM statements n JOIN contract_lines l ON l.id = n.line_id"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Column, Connection, Date, Table
@@ -50,26 +51,24 @@ def snapshot(connection: Connection) -> str:
 
 def lines(connection: Connection, contract_ids: Sequence[int]) -> list[tuple[Any, ...]]:
     """The lines of contracts in order of their products: contract, line, product's SKU, last night (None: none yet),
-    and the terms as ``licensing.contracts.Line`` has them, commitments apart, and decimals as texts: many lines have
-    the same terms, and a text is quickly found equal.
+    and the terms as ``licensing.contracts.Line`` has them, commitments apart.
     """
     return fetch(
         connection,
-        "SELECT n.contract_id, n.id, p.sku, r.until, n.starts, n.months, n.unit, n.metric, n.policy, n.growth::text,"
-        " n.tolerance::text, n.report_days FROM contract_lines n JOIN products p ON p.id = n.product_id"
+        "SELECT n.contract_id, n.id, p.sku, r.until, n.starts, n.months, n.unit, n.metric, n.policy, n.growth,"
+        " n.tolerance, n.report_days FROM contract_lines n JOIN products p ON p.id = n.product_id"
         f" LEFT JOIN {OF_LINE} ON true"
         " WHERE n.contract_id = ANY(%(ids)s) ORDER BY n.contract_id, p.sku",
         {"ids": list(contract_ids)},
     )
 
 
-def commitments(connection: Connection, line_ids: Sequence[int]) -> dict[int, tuple[tuple[date, int, str], ...]]:
-    """What is committed of lines, oldest first: the day from which on it is, quantity and price (a text)."""
-    found: dict[int, tuple[tuple[date, int, str], ...]] = {}
+def commitments(connection: Connection, line_ids: Sequence[int]) -> dict[int, tuple[tuple[date, int, Decimal], ...]]:
+    """What is committed of lines, oldest first: the day from which on it is, quantity and price."""
+    found: dict[int, tuple[tuple[date, int, Decimal], ...]] = {}
     for line_id, *one in fetch(
         connection,
-        "SELECT line_id, since, quantity, price::text FROM commitments WHERE line_id = ANY(%(ids)s)"
-        " ORDER BY line_id, since",
+        "SELECT line_id, since, quantity, price FROM commitments WHERE line_id = ANY(%(ids)s) ORDER BY line_id, since",
         {"ids": list(line_ids)},
     ):
         found[line_id] = (*found.get(line_id, ()), tuple(one))

@@ -52,20 +52,19 @@ class Line:
 
 @lru_cache(maxsize=4096)
 def _terms(
-    commitments: tuple[tuple[date, int, str], ...],
+    commitments: tuple[tuple[date, int, Decimal], ...],
     starts: date,
     months: int,
     unit: rules.Unit,
     metric: rules.Metric,
     policy: rules.Policy,
-    growth: str,
-    tolerance: str,
+    growth: Decimal,
+    tolerance: Decimal,
     report_days: int | None,
 ) -> rules.Line:
     """The terms of a line: most lines of an installation share them with others."""
-    committed = tuple(Commitment(since, quantity, Decimal(price)) for since, quantity, price in commitments)
-    allowances = Decimal(growth), Decimal(tolerance)
-    return rules.Line(starts, months, unit, metric, policy, committed, *allowances, report_days)
+    committed = tuple(Commitment(*one) for one in commitments)
+    return rules.Line(starts, months, unit, metric, policy, committed, growth, tolerance, report_days)
 
 
 class Reconciliation:

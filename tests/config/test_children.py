@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from config.children import ChildDied, run
+from config.children import ChildDied, make_ready, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,6 +46,21 @@ def test_blocks_come_whole_and_in_order_before_the_result():
     assert result["peak_rss_mb"] > 0
     assert ask({"do": "echo", "blocks": 2, "size": 0, "say": ""}, blocks.append)["said"] == ""
     assert blocks[40:] == [b"", b""]
+
+
+def test_a_child_that_was_made_ready_takes_the_next_request():
+    """One waits, however often it is asked for; a dead one is replaced; each answers once."""
+    module = "tests.config.child_tasks"
+    for kill in (False, True):
+        make_ready(module)
+        (ready,) = psutil.Process().children()
+        make_ready(module)
+        assert psutil.Process().children() == [ready]
+        if kill:
+            ready.kill()
+            psutil.wait_procs([ready])
+        assert ask({"do": "echo", "blocks": 0, "size": 0, "say": "è tutto"})["said"] == "è tutto"
+        assert psutil.Process().children() == []
 
 
 def test_a_large_request_arrives():
