@@ -87,7 +87,7 @@ def _types(sent: FormData) -> list[str] | None:
     return [str(one) for one in sent.getlist("types")] or None
 
 
-@router.post("/accounts/{number}/webhooks")
+@router.post(HERE + "/webhooks")
 def add_webhook(request: Request, me: Signed, account: Managed, sent: Sent) -> Response:
     """Send the account's events to an address; the secret is shown once."""
     url = text_of(sent, "url", endpoints.LONGEST_URL + 1)
@@ -100,7 +100,7 @@ def add_webhook(request: Request, me: Signed, account: Managed, sent: Sent) -> R
     return _show(request, me, account, url=url, secret=made.secret)
 
 
-@router.post("/accounts/{number}/webhooks/{webhook}/{action}")
+@router.post(HERE + "/webhooks/{webhook}/{action}")
 def change_webhook(
     request: Request, webhook: Number, action: str, me: Signed, account: Managed, _sent: Sent
 ) -> Response:
@@ -129,7 +129,7 @@ def change_webhook(
     return _back(account)
 
 
-@router.post("/accounts/{number}/mails")
+@router.post(HERE + "/mails")
 def set_mail(request: Request, me: Signed, account: Managed, sent: Sent) -> Response:
     """Say what an address gets, in which language; it replaces what was said of it before."""
     language = next((one for one in LANGUAGES if one == text_of(sent, "language", 2)), None)
@@ -141,14 +141,14 @@ def set_mail(request: Request, me: Signed, account: Managed, sent: Sent) -> Resp
     return _back(account)
 
 
-@router.post("/accounts/{number}/mails/remove")
+@router.post(HERE + "/mails/remove")
 def remove_mail(me: Signed, account: Managed, sent: Sent) -> Response:
     """Send an address nothing more."""
     endpoints.unsubscribe(me.app, account.number, text_of(sent, "address", 255), actor=me.actor)
     return _back(account)
 
 
-@router.post("/accounts/{number}/deliveries/{delivery}/replay")
+@router.post(HERE + "/deliveries/{delivery}/replay")
 def replay(request: Request, delivery: Number, me: Signed, account: Managed, _sent: Sent) -> Response:
     """Send a message again, whether it arrived or not, under the same id."""
     endpoints.find_delivery(me.seen, delivery)

@@ -19,8 +19,7 @@ from tests.web.portal.conftest import Person
 
 Join = Callable[..., str]
 Visit = Callable[..., Person]
-HERE = "/accounts/OEM"
-PAGE = f"{HERE}/notifications"
+HERE = "/accounts/OEM/notifications"
 LOG = "/operations/deliveries"
 
 
@@ -52,9 +51,9 @@ def shown_once(page: str) -> str:
 
 def test_a_webhook_is_added_tested_paused_given_a_secret_and_removed(app: App, ann: Person, receiver: Receiver):
     """Secrets are shown once; the test says what was answered; what was removed is not there any more."""
-    assert "No webhooks" in ann.get(PAGE) and "Nothing was sent yet" in ann.get(PAGE)
+    assert "No webhooks" in ann.get(HERE) and "Nothing was sent yet" in ann.get(HERE)
     added = ann.post(f"{HERE}/webhooks", url=receiver.url, types=["batch.ended"]).text
-    assert shown_once(added) not in ann.get(PAGE)
+    assert shown_once(added) not in ann.get(HERE)
     (webhook,) = endpoints.listed(app)
     assert webhook["types"] == ["batch.ended"]
     here = f"{HERE}/webhooks/{webhook['id']}"
@@ -67,7 +66,7 @@ def test_a_webhook_is_added_tested_paused_given_a_secret_and_removed(app: App, a
         ann.post(f"{here}/{action}")
         assert [found["state"] for found in endpoints.listed(app)] == [state]
     assert ann.post(f"{here}/explode").status_code == 404
-    assert "Yes, for good" in ann.get(PAGE)
+    assert "Yes, for good" in ann.get(HERE)
     assert "No webhooks" in ann.post(f"{here}/remove").text
     assert ann.post(f"{here}/resume").status_code == 404
     done = one(app, "SELECT array_agg(action ORDER BY id) FROM audit_log WHERE actor = 'user:ann@oem.example'")
@@ -92,7 +91,7 @@ def test_a_wrong_address_is_told_and_what_was_typed_is_kept(app: App, ann: Perso
 
 def test_mail_addresses_are_added_changed_and_removed(app: App, ann: Person):
     """The account's own address is kept as one that gets nothing; any other is forgotten."""
-    assert "Nobody gets mail" in ann.get(PAGE) and "sends no mail yet" in ann.get(PAGE)
+    assert "Nobody gets mail" in ann.get(HERE) and "sends no mail yet" in ann.get(HERE)
     with transaction(app.engine) as connection:
         connection.exec_driver_sql("UPDATE accounts SET email = 'boss@oem.example' WHERE number = 'OEM'")
     ann.post(f"{HERE}/mails", address="desk@oem.example", types=["batch.ended"], language="it")
@@ -117,13 +116,13 @@ def test_deliveries_are_read_in_pages_and_sent_again(app: App, ann: Person, rece
         tell(app, f"batch {number}")
     while delivering.deliver_next(app):
         pass
-    page = ann.get(PAGE)
+    page = ann.get(HERE)
     assert "Stopped" in page and "It answered 410 Gone." in page
     assert page.count("Send again</button>") == 25
     (following,) = re.findall(r'href="([^"]+)" rel="next"', page)
     last = ann.get(following.replace("&amp;", "&"))
     assert 'href="/batches/0"' in last and "Refused (410)" in last and "moved out" in last
-    assert "Nothing matches" in ann.get(f"{PAGE}?state=delivered")
+    assert "Nothing matches" in ann.get(f"{HERE}?state=delivered")
     receiver.answer = status(204)
     ann.post(f"{HERE}/webhooks/{webhook}/resume")
     delivery = one(app, "SELECT min(id) FROM deliveries")
@@ -131,7 +130,7 @@ def test_deliveries_are_read_in_pages_and_sent_again(app: App, ann: Person, rece
     assert "To be sent again: 26" in ann.post(f"{HERE}/webhooks/{webhook}/replay").text
     while delivering.deliver_next(app):
         pass
-    assert "Taken (204)" in ann.get(f"{PAGE}?state=delivered")
+    assert "Taken (204)" in ann.get(f"{HERE}?state=delivered")
     assert receiver.received[0].headers["webhook-id"] in {r.headers["webhook-id"] for r in receiver.received[1:]}
     assert ann.post(f"{HERE}/deliveries/{2**62}/replay").status_code == 404
     assert ann.post(f"{HERE}/deliveries/{2**65}/replay").status_code == 404
@@ -156,8 +155,8 @@ def test_another_account_finds_none_of_it_on_its_own_page(app: App, ann: Person,
     eve = visit(join("RIVAL", "eve@rival.example"))
     assert "of-oem" not in eve.get("/accounts/RIVAL/notifications")
     for action in ("pause", "resume", "secret", "test", "replay", "remove"):
-        assert eve.post(f"/accounts/RIVAL/webhooks/{webhook}/{action}").status_code == 404, action
-    assert eve.post(f"/accounts/RIVAL/deliveries/{delivery}/replay").status_code == 404
+        assert eve.post(f"/accounts/RIVAL/notifications/webhooks/{webhook}/{action}").status_code == 404, action
+    assert eve.post(f"/accounts/RIVAL/notifications/deliveries/{delivery}/replay").status_code == 404
     assert [found["state"] for found in endpoints.listed(app)] == ["active"]
     did = "SELECT count(*) FROM audit_log WHERE actor = 'user:eve@rival.example' AND action NOT LIKE 'session.%%'"
     assert one(app, did) == 0
@@ -177,7 +176,7 @@ def test_operators_see_what_failed_of_every_account(app: App, ann: Person, join:
     assert "To be sent again: 1" in ops.post(f"{LOG}/{delivery}/replay").text
     assert one(app, "SELECT state FROM deliveries") == "waiting"
     assert "Schedule failed" in ops.get("/accounts/VENDOR/notifications")
-    assert "Schedule failed" not in ann.get(PAGE)
+    assert "Schedule failed" not in ann.get(HERE)
     assert 'href="/accounts/VENDOR/notifications"' in ops.get("/batches")
     looker = visit(join("VENDOR", "look@k.example", "read"))
     looker.get(LOG, 403)

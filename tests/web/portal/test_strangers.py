@@ -74,11 +74,11 @@ TRIES = {
     "POST /accounts/{number}/ssh-keys/{key}/revoke": Try("hidden"),
     "POST /accounts/{number}/approval": Try("hidden", {"above": "1"}),
     "GET /accounts/{number}/notifications": Try("hidden"),
-    "POST /accounts/{number}/webhooks": Try("hidden", {"url": "https://stranger.example"}),
-    "POST /accounts/{number}/webhooks/{webhook}/{action}": Try("hidden"),
-    "POST /accounts/{number}/mails": Try("hidden", {"address": "eve@stranger.example"}),
-    "POST /accounts/{number}/mails/remove": Try("hidden", {"address": "desk@one.example"}),
-    "POST /accounts/{number}/deliveries/{delivery}/replay": Try("hidden"),
+    "POST /accounts/{number}/notifications/webhooks": Try("hidden", {"url": "https://stranger.example"}),
+    "POST /accounts/{number}/notifications/webhooks/{webhook}/{action}": Try("hidden"),
+    "POST /accounts/{number}/notifications/mails": Try("hidden", {"address": "eve@stranger.example"}),
+    "POST /accounts/{number}/notifications/mails/remove": Try("hidden", {"address": "desk@one.example"}),
+    "POST /accounts/{number}/notifications/deliveries/{delivery}/replay": Try("hidden"),
     "GET /operations": Try("hidden"),
     "GET /operations/deliveries": Try("hidden"),
     "POST /operations/deliveries/{delivery}/replay": Try("hidden"),
@@ -190,7 +190,7 @@ def test_who_may_only_look_changes_nothing(app: App, visit: Visit, world: World)
     before = everything(app)
     looker = visit("look@one.example")
     for route in ("POST /batches/{batch}/confirm", "POST /batches/{batch}/cancel", "POST /licenses/{number}/data",
-                  "POST /accounts/{number}/tokens", "POST /accounts/{number}/webhooks/{webhook}/{action}",
+                  "POST /accounts/{number}/tokens", "POST /accounts/{number}/notifications/webhooks/{webhook}/{action}",
                   "GET /accounts/{number}/notifications", "GET /upload"):  # fmt: skip
         method, place = route.split()[0], address(route, world)
         found = looker.client.get(place) if method == "GET" else looker.post(place)
