@@ -52,10 +52,10 @@ def add(app: App, account: str, url: str, types: Sequence[str] | None, *, actor:
     return Added(endpoint_id, shown)
 
 
-def listed(app: App) -> list[dict[str, Any]]:
-    """The webhooks that are seen through an app, with how many deliveries wait and how many failed."""
+def listed(app: App, account_id: int | None = None) -> list[dict[str, Any]]:
+    """The webhooks that are seen through an app, of one account or all, with how many deliveries wait and failed."""
     with transaction(app.engine) as connection:
-        return webhooks.listed(connection, None)
+        return webhooks.listed(connection, account_id)
 
 
 def find(app: App, endpoint_id: int) -> dict[str, Any]:
@@ -73,11 +73,19 @@ def mails(app: App, account_id: int) -> list[dict[str, Any]]:
 
 
 def deliveries(
-    app: App, *, endpoint_id: int | None, state: str | None, before: int | None, limit: int
+    app: App,
+    *,
+    account_id: int | None = None,
+    endpoint_id: int | None = None,
+    state: str | None,
+    before: int | None,
+    limit: int,
 ) -> list[dict[str, Any]]:
-    """The newest deliveries that are seen through an app, of a webhook or of all, mails too; older than one."""
+    """The newest deliveries that are seen through an app, of an account, of a webhook or of all, mails too."""
     with transaction(app.engine) as connection:
-        return outbox.log(connection, endpoint_id=endpoint_id, state=state, before=before, limit=limit)
+        return outbox.log(
+            connection, account_id=account_id, endpoint_id=endpoint_id, state=state, before=before, limit=limit
+        )
 
 
 def find_delivery(app: App, delivery_id: int) -> None:
@@ -161,6 +169,17 @@ def subscribe(
         _check_number(subscriptions.count(connection, owner.id, address))
         subscriptions.save(connection, owner.id, address, checked, language)
         audit.record(connection, actor, "mail.subscribed", f"account {account}", address=address, types=checked)
+
+
+def unsubscribe(app: App, account: str, address: str, *, actor: str) -> None:
+    """Send an address nothing more. The account's own is kept as one that gets nothing, others are forgotten."""
+    with transaction(app.engine) as connection:
+        owner = find_account(connection, account)
+        if address.lower() == (owner.email or "").lower():
+            subscriptions.save(connection, owner.id, address, [], None)
+        else:
+            subscriptions.remove(connection, owner.id, address)
+        audit.record(connection, actor, "mail.unsubscribed", f"account {account}", address=address)
 
 
 def _find(connection: Connection, endpoint_id: int) -> Endpoint:

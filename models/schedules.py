@@ -94,15 +94,13 @@ def set_state(connection: Connection, schedule_id: int, state: str, next_at: dat
     )
 
 
-def set_times(
-    connection: Connection, schedule_id: int, expression: str, time_zone: str, missed: Missed, next_at: datetime | None
-) -> None:
-    """Let a schedule be due at other times, from one of them on."""
+def change(connection: Connection, new: Schedule) -> None:
+    """Let a schedule be due at other times, from one of them on, and tell its job other things."""
     run(
         connection,
-        "UPDATE schedules SET expression = %(expression)s, time_zone = %(zone)s, missed = %(missed)s,"
-        " next_at = %(next)s WHERE id = %(id)s",
-        {"id": schedule_id, "expression": expression, "zone": time_zone, "missed": missed, "next": next_at},
+        "UPDATE schedules SET arguments = %(arguments)s, expression = %(expression)s, time_zone = %(time_zone)s,"
+        " missed = %(missed)s, next_at = %(next_at)s WHERE id = %(id)s",
+        asdict(new) | {"arguments": json.dumps(new.arguments)},
     )
 
 

@@ -61,6 +61,15 @@ def save(
     )
 
 
+def remove(connection: Connection, account_id: int, address: str) -> None:
+    """Forget what was said of an address."""
+    run(
+        connection,
+        "DELETE FROM mail_subscriptions WHERE account_id = %(account)s AND lower(address) = lower(%(address)s)",
+        {"account": account_id, "address": address},
+    )
+
+
 def count(connection: Connection, account_id: int, but: str) -> int:
     """How many addresses an account has said something of, but for one."""
     query = (

@@ -20,6 +20,7 @@ from cronsim import CronSim, CronSimError
 
 from jobs.refusals import Refused
 from licensing.fields import Language
+from scheduler import italian
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 HOURS = 24
@@ -51,8 +52,10 @@ class CronExpression:
         return next(CronSim(self.expression, wall), None)
 
     def explained(self, language: Language) -> str:
-        """The expression in words; in Italian as it is."""
-        return self._parsed.explain() if language == "en" else self.expression
+        """The expression in words; as it is where there are none for it."""
+        if language == "en":
+            return self._parsed.explain()
+        return italian.explained(self._parsed) or self.expression
 
 
 def due_times(cron: CronExpression, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:

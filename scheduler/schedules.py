@@ -75,21 +75,35 @@ def add(
         )  # fmt: skip
 
 
-def set_times(app: App, name: str, *, expression: str, time_zone: str, missed: Missed, actor: str) -> None:
-    """Let a schedule be due at other times from now on; runs that wait stay. Raises :class:`Refused`."""
+def change(
+    app: App,
+    name: str,
+    *,
+    expression: str,
+    time_zone: str,
+    missed: Missed,
+    given: Mapping[str, str],
+    actor: str,
+) -> None:
+    """Let a schedule be due at other times from now on, and its job know other things; runs that wait stay.
+
+    Raises :class:`Refused`.
+    """
     cron = CronExpression(expression)
     _check_zone(time_zone)
     with transaction(app.engine) as connection:
         found = _find(connection, name, lock=True)
-        new = replace(found, expression=cron.expression, time_zone=time_zone, missed=missed)
+        arguments = _arguments(_job(found.job), given)
+        new = replace(
+            found, arguments=arguments, expression=cron.expression, time_zone=time_zone, missed=missed
+        )  # fmt: skip
         next_at = next(times_of(new, schedules.clock(connection)), None)
         if next_at is None:
             raise _never_due(cron)
-        coming = next_at if found.state == "active" else None
-        schedules.set_times(connection, found.id, cron.expression, time_zone, missed, coming)
+        schedules.change(connection, replace(new, next_at=next_at if found.state == "active" else None))
         audit.record(
-            connection, actor, "schedule.times_set", f"schedule {name}", expression=cron.expression,
-            time_zone=time_zone, missed=missed,
+            connection, actor, "schedule.changed", f"schedule {name}", expression=cron.expression,
+            time_zone=time_zone, missed=missed, arguments=arguments,
         )  # fmt: skip
 
 

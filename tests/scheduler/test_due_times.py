@@ -154,6 +154,7 @@ def test_what_is_no_expression_is_refused(expression: str):
 
 
 def test_an_expression_is_explained_in_words():
-    """English words; in Italian the expression itself, which is the same in all languages."""
+    """In both languages; where there are no Italian ones the expression itself, which is the same in all."""
     assert CronExpression("30 2  * * *").explained("en") == "At 02:30 every day"
-    assert CronExpression("30 2  * * *").explained("it") == "30 2 * * *"
+    assert CronExpression("30 2  * * *").explained("it") == "Ogni giorno alle 02:30"
+    assert CronExpression("0 2  * * MON#1").explained("it") == "0 2 * * MON#1"

@@ -15,7 +15,18 @@ from starlette.types import Scope
 from jobs.refusals import Refused
 from models.database import is_outage
 from storage.objects import StoreUnavailable
-from web.portal import accounts, batches, contracts, drops, licenses, operations, schedules, signing_in, uploads
+from web.portal import (
+    accounts,
+    batches,
+    contracts,
+    drops,
+    licenses,
+    notifications,
+    operations,
+    schedules,
+    signing_in,
+    uploads,
+)
 from web.portal.pages import STATIC, on_page, page
 from web.portal.visitors import SignInFirst, came_from, reader_of, sign_in_address
 from web.problems import NotAnswered, status_of
@@ -37,7 +48,9 @@ class _Assets(StaticFiles):
 
 def install(server: FastAPI) -> None:
     """Add the portal to the application. Comes after everything else that answers problems."""
-    for module in (signing_in, uploads, batches, licenses, contracts, accounts, operations, drops, schedules):
+    for module in (
+        signing_in, uploads, batches, licenses, contracts, accounts, notifications, operations, drops, schedules,
+    ):  # fmt: skip
         server.include_router(module.router, include_in_schema=False)
     server.mount("/static", _Assets(directory=STATIC))
     server.add_exception_handler(SignInFirst, _sign_in_first)

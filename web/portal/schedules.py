@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
@@ -25,24 +28,31 @@ def listed(request: Request, me: Operator) -> Response:
     return _listed(request, me)
 
 
-def _listed(request: Request, me: Visitor, refused: str | None = None, given: FormData | None = None) -> Response:
-    """``given``: a form that is shown again as it was filled in."""
+def _listed(
+    request: Request, me: Visitor, refused: str | None = None, given: FormData | None = None, changed: str = ""
+) -> Response:
+    """``given``: a form that is shown again as it was filled in; ``changed``: the schedule that it is to change."""
     arguments = _arguments()
     usual = {"name": "", "job": "", "expression": "0 2 * * *", "time_zone": me.time_zone, "missed": "skip"}
     usual |= {f"{_ARGUMENT}{name}": "" for name in arguments}
+    typed = usual if given is None else {name: text_of(given, name) for name in usual}
     history = schedules.history(me.app, None, RUNS, me.language)
     return page(
         request,
         me.reader,
         "schedules.html",
         422 if refused else 200,
-        schedules=schedules.every(me.app, me.language),
+        schedules=[
+            one | {"typed": typed if one["schedule"] == changed else _typed(one)}
+            for one in schedules.every(me.app, me.language)
+        ],
+        changed=changed,
         history=history,
         is_under_way=any(one["state"] in ("due", "running") for one in history),
         jobs=JOBS,
         arguments=arguments,
-        given=usual if given is None else {name: text_of(given, name) for name in usual},
-        is_open=given is not None,
+        given=usual if changed else typed,
+        is_open=given is not None and not changed,
         refused=refused,
     )
 
@@ -56,6 +66,18 @@ def _arguments() -> dict[str, tuple[Argument, list[Job]]]:
     return found
 
 
+def _typed(one: Mapping[str, Any]) -> dict[str, str]:
+    """The form that would make a schedule what it is."""
+    told = {f"{_ARGUMENT}{name}": value for name, value in one["arguments"].items()}
+    return {name: one[name] for name in ("expression", "time_zone", "missed")} | told
+
+
+def _given(sent: FormData) -> dict[str, str]:
+    """The arguments of a form, without those that were left empty."""
+    found = {name.removeprefix(_ARGUMENT): text_of(sent, name) for name in sent if name.startswith(_ARGUMENT)}
+    return {name: value for name, value in found.items() if value}
+
+
 def _missed(text: str) -> Missed:
     return "catch_up" if text == "catch_up" else "skip"
 
@@ -64,7 +86,6 @@ def _missed(text: str) -> Missed:
 def add(request: Request, me: Operator, sent: Sent) -> Response:
     """Add a schedule."""
     me.require("manage")
-    given = {name.removeprefix(_ARGUMENT): text_of(sent, name) for name in sent if name.startswith(_ARGUMENT)}
     try:
         schedules.add(
             me.app,
@@ -73,7 +94,7 @@ def add(request: Request, me: Operator, sent: Sent) -> Response:
             expression=text_of(sent, "expression", 100),
             time_zone=text_of(sent, "time_zone", 60),
             missed=_missed(text_of(sent, "missed")),
-            given={name: value for name, value in given.items() if value},
+            given=_given(sent),
             actor=me.actor,
         )
     except Refused as refused:
@@ -83,7 +104,7 @@ def add(request: Request, me: Operator, sent: Sent) -> Response:
 
 @router.post("/{name}/{action}")
 def change(request: Request, name: str, action: str, me: Operator, sent: Sent) -> Response:
-    """Run a schedule now, pause it, let it go on, set its times or remove it."""
+    """Run a schedule now, pause it, let it go on, change its times and arguments, or remove it."""
     me.require("manage")
     try:
         if action == "run":
@@ -94,17 +115,21 @@ def change(request: Request, name: str, action: str, me: Operator, sent: Sent) -
             schedules.resume(me.app, name, actor=me.actor)
         elif action == "remove":
             schedules.remove(me.app, name, actor=me.actor)
-        elif action == "times":
-            schedules.set_times(
+        elif action == "change":
+            schedules.change(
                 me.app,
                 name,
                 expression=text_of(sent, "expression", 100),
                 time_zone=text_of(sent, "time_zone", 60),
                 missed=_missed(text_of(sent, "missed")),
+                given=_given(sent),
                 actor=me.actor,
             )
         else:
             raise nothing_here()
     except Refused as refused:
-        return _listed(request, me, refused.sentence(me.language))
+        is_change = action == "change"
+        return _listed(
+            request, me, refused.sentence(me.language), sent if is_change else None, name if is_change else ""
+        )  # fmt: skip
     return RedirectResponse("/schedules", 303)

@@ -50,11 +50,11 @@ class Person:
         assert found
         return found[1]
 
-    def send(self, address: str, origin: str | None = None, **fields: Any) -> httpx.Response:
+    def send(self, address: str, /, origin: str | None = None, **fields: Any) -> httpx.Response:
         """Send a form from a page of the portal, or of another ``origin``."""
         return self.client.post(address, data=fields, headers={"Origin": origin or self.server})
 
-    def post(self, address: str, **fields: Any) -> httpx.Response:
+    def post(self, address: str, /, **fields: Any) -> httpx.Response:
         """Send a form of a page that needs a session."""
         return self.send(address, csrf=self.csrf(), **fields)
 

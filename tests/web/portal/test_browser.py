@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -14,10 +15,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from config.wiring import App
-from jobs import api_tokens, drops, operating, ssh_keys
+from jobs import api_tokens, drops, endpoints, operating, ssh_keys, uploads
+from models import outbox, webhooks
+from models.database import transaction
 from models.drops import Drop
 from scheduler import schedules
 from tests.apps import Submit, account, kept, licensed, one, product
+from tests.tenants import id_of
 from tests.web.portal.conftest import PASSWORD
 from web.portal.visitors import COOKIE
 
@@ -228,54 +232,95 @@ def test_the_pages_speak_italian(app: App, join: Join, enter: Callable[..., Page
     expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICZGwsLoFWWrwwJeMDcsALSqNASzEI/KYadNVeg5Cgrh anna@oem"
 PAGES = {
-    "oem@k.example": ["/upload", "/batches", "/licenses", "/me", "/accounts/OEM", "/downloads", "/batches/999"],
+    "oem@k.example": [
+        "/upload", "/batches", "/licenses", "/me", "/accounts/OEM", "/accounts/OEM/notifications", "/downloads",
+        "/batches/999", "/uploads/{upload}",
+    ],
     "it@acme.example": [
         "/batches/{batch}", "/batches/{done}", "/licenses", "/licenses/{license}", "/contracts", "/contracts/FC1",
         "/statements/{statement}",
     ],
     "ops@k.example": [
-        "/operations", "/operations/keys", "/operations/audit", "/operations/drops", "/schedules", "/accounts",
+        "/operations", "/operations/keys", "/operations/audit", "/operations/deliveries?state=", "/schedules",
+        "/accounts", "/operations/drops",
     ],
 }  # fmt: skip
 
 
-def everything(app: App) -> None:
-    """A row in each table that operators and managers have: a drop, a schedule, a token, a key, a paused kind."""
-    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICZGwsLoFWWrwwJeMDcsALSqNASzEI/KYadNVeg5Cgrh anna@oem"
-    drop = Drop("partner", "OEM", "sftp.k.example", 22, "k", key, "/k", {"in": "redeem-vouchers"}, "*", 30, "")
+def everything(app: App, folder: Path) -> str:
+    """A row in each table that operators and managers have: a drop, a schedule, a webhook. The id of an upload."""
+    drop = Drop("partner", "OEM", "sftp.k.example", 22, "k", KEY, "/k", {"in": "redeem-vouchers"}, "*", 30, "")
     drops.add(app, drop, actor="test")
-    ssh_keys.add(app, "OEM", key, actor="test")
+    ssh_keys.add(app, "OEM", KEY, actor="test")
     api_tokens.create(app, "OEM", "ERP", "submit", actor="test", kinds=["redeem-vouchers"])
+    webhook = endpoints.add(app, "OEM", "https://erp.oem.example/keymill/events", None, actor="test").id
+    endpoints.subscribe(app, "OEM", "desk@oem.example", ["batch.ended"], "it", actor="test")
+    with transaction(app.engine) as connection:
+        outbox.add(connection, id_of(app, "OEM"), "batch.ended", "batch 1", {}, mails=True)
+        outbox.give_up(connection, webhook, "gone")
+        webhooks.change_state(connection, webhook, "disabled", "It answered 410 Gone.")
     operating.pause(app, "load-products", actor="test", on=True)
     zone: dict[str, Any] = {"time_zone": "Europe/Rome", "missed": None, "given": {}, "actor": "test"}
     schedules.add(app, "nightly", job="expire-vouchers", expression="30 2 * * *", **zone)
     schedules.ask(app, "nightly", actor="test")
+    content = b"Voucher code;Company;Remark\nx;Acme;new\n"
+    (folder / "list.csv").write_bytes(content)
+    upload = uploads.start(app, id_of(app, "OEM"), "list.csv", len(content), hashlib.sha256(content).hexdigest())
+    uploads.extend(app, upload, 0, folder / "list.csv")
+    return upload.id
+
+
+def compare(page: Page) -> None:
+    """From the page of drops to the one that compares a host key: it is given with the form, so that none is asked."""
+    given = {
+        "name": "another", "account": "OEM", "host": "sftp.k.example", "port": "22", "login": "k", "key_name": "k",
+        "folder": "in", "kind": "redeem-vouchers", "host_key": KEY,
+    }  # fmt: skip
+    with page.expect_navigation():
+        page.evaluate(
+            """given => {
+                const form = document.querySelector('form[action="/operations/drops"]');
+                form.insertAdjacentHTML('beforeend', '<input type="hidden" name="host_key">');
+                for (const [name, value] of Object.entries(given)) form.querySelector(`[name=${name}]`).value = value;
+                form.submit();
+            }""",
+            given,
+        )
+    expect(page.get_by_role("heading", name="Compare the host key")).to_be_visible()
 
 
 @pytest.mark.parametrize(("scheme", "size"), [("light", WIDE), ("dark", NARROW)])
 def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(
-    scheme: Scheme, size: ViewportSize, app: App, submit: Submit, stock: list[str], enter: Callable[..., Page]
-):
+    scheme: Scheme, size: ViewportSize, app: App, submit: Submit, stock: list[str], enter: Callable[..., Page],
+    tmp_path: Path,
+):  # fmt: skip
     """No violation of any weight (axe), with everything unfolded; nothing but tables of cells is scrolled sideways."""
     text = "Serial;E-mail\nS-3;a@b.it\nS-1;nonsense\n"
-    everything(app)
     places = {
+        "upload": everything(app, tmp_path),
         "batch": submit(text, "register-serials", "ACME", confirm="ask"),
         "done": submit(text, "register-serials", "ACME"),
         "license": one(app, "SELECT min(number) FROM licenses"),
         "statement": one(app, "SELECT max(id) FROM statements"),
     }
     axe, found = Axe(), dict[str, object]()
+
+    def look(page: Page, address: str) -> None:
+        page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        found.update({f"{address} {one['id']}": one["nodes"] for one in axe.run(page).response["violations"]})
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > size["width"]:
+            found[f"{address} is {width} wide"] = ()
+
     for email, addresses in PAGES.items():
         page = enter(email, scheme=scheme, size=size)
         for address in addresses:
             page.goto(address.format(**places))
-            page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-            found |= {f"{address} {one['id']}": one["nodes"] for one in axe.run(page).response["violations"]}
-            width = page.evaluate("document.documentElement.scrollWidth")
-            if width > size["width"]:
-                found[f"{address} is {width} wide"] = ()
+            look(page, address)
+    compare(page)  # the last one was the page of drops
+    look(page, "comparing a host key")
     page.context.add_cookies([{"name": COOKIE, "value": "ended", "url": app.settings.public_url}])
     page.goto("/sign-in")
     expect(page.get_by_text("Your session has ended")).to_be_visible()

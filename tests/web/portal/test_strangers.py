@@ -73,7 +73,15 @@ TRIES = {
     "POST /accounts/{number}/ssh-keys": Try("hidden", {"public_key": "x"}),
     "POST /accounts/{number}/ssh-keys/{key}/revoke": Try("hidden"),
     "POST /accounts/{number}/approval": Try("hidden", {"above": "1"}),
+    "GET /accounts/{number}/notifications": Try("hidden"),
+    "POST /accounts/{number}/notifications/webhooks": Try("hidden", {"url": "https://stranger.example"}),
+    "POST /accounts/{number}/notifications/webhooks/{webhook}/{action}": Try("hidden"),
+    "POST /accounts/{number}/notifications/mails": Try("hidden", {"address": "eve@stranger.example"}),
+    "POST /accounts/{number}/notifications/mails/remove": Try("hidden", {"address": "desk@one.example"}),
+    "POST /accounts/{number}/notifications/deliveries/{delivery}/replay": Try("hidden"),
     "GET /operations": Try("hidden"),
+    "GET /operations/deliveries": Try("hidden"),
+    "POST /operations/deliveries/{delivery}/replay": Try("hidden"),
     "POST /operations/batches": Try("hidden", {"batch": "1", "action": "cancel"}),
     "POST /operations/kinds": Try("hidden", {"kind": "register-serials", "action": "pause"}),
     "GET /operations/drops": Try("hidden"),
@@ -102,7 +110,9 @@ def address(route: str, world: World) -> str:
     number = "ONE" if path.startswith("/accounts") else "FC-1" if path.startswith("/contracts") else world.licenses[0]
     places = {
         "batch": world.batch, "number": number, "statement": world.statement, "upload": world.upload,
-        "token": world.token, "kind": "register-serials", "user": world.user, "action": "suspend", "session": "x",
+        "token": world.token, "kind": "register-serials", "user": world.user,
+        "action": "remove" if "webhook" in path else "suspend", "webhook": world.webhook, "delivery": world.delivery,
+        "session": "x",
         "role": "result", "key": 1, "name": "x", "sha256": "0",
     }  # fmt: skip
     return path.format(**places)
@@ -142,7 +152,7 @@ def test_a_stranger_finds_nothing(app: App, visit: Visit, world: World):
             continue
         assert found.status_code == (404 if tried.answer == "hidden" else 200), (route, found.text)
         told = found.text.replace(place.rpartition("/licenses/")[2].partition("/")[0], "what was asked for")
-        assert not re.search(rf"\bONE\b|{world.licenses[0]}|one@example.com", told), route
+        assert not re.search(rf"\bONE\b|{world.licenses[0]}|one@example.com|of-one|desk@one", told), route
     assert everything(app) == before
 
 
@@ -166,8 +176,10 @@ def test_pages_of_operations_are_the_vendor_s(app: App, visit: Visit):
         "/operations/drops",
         "/operations/keys",
         "/operations/audit",
+        "/operations/deliveries",
         "/accounts",
         "/accounts/ONE",
+        "/accounts/ONE/notifications",
     ):
         ops.get(page)
 
@@ -178,7 +190,8 @@ def test_who_may_only_look_changes_nothing(app: App, visit: Visit, world: World)
     before = everything(app)
     looker = visit("look@one.example")
     for route in ("POST /batches/{batch}/confirm", "POST /batches/{batch}/cancel", "POST /licenses/{number}/data",
-                  "POST /accounts/{number}/tokens", "GET /upload"):  # fmt: skip
+                  "POST /accounts/{number}/tokens", "POST /accounts/{number}/notifications/webhooks/{webhook}/{action}",
+                  "GET /accounts/{number}/notifications", "GET /upload"):  # fmt: skip
         method, place = route.split()[0], address(route, world)
         found = looker.client.get(place) if method == "GET" else looker.post(place)
         assert found.status_code == 403, (route, found.text)
@@ -201,6 +214,9 @@ def everything(app: App) -> list[Any]:
         "SELECT count(*) FROM paused_kinds",
         "SELECT count(*) FROM shares",
         "SELECT count(*) FROM api_tokens",
+        "SELECT jsonb_agg(to_jsonb(w) ORDER BY id) FROM webhook_endpoints w",
+        "SELECT jsonb_agg(to_jsonb(d) ORDER BY id) FROM deliveries d",
+        "SELECT jsonb_agg(to_jsonb(m) ORDER BY id) FROM mail_subscriptions m",
     )
     with transaction(app.engine):
         return state(app)[:4] + [one(app, query) for query in queries]
