@@ -97,16 +97,28 @@ def make_ready(module: str) -> None:
         _ready[module] = found
 
 
+def let_go(module: str) -> None:
+    """End the child that was made ready, if there is one."""
+    if (found := _take_ready(module)) is not None:
+        found[0].kill()
+        found[0].wait()
+        _close(found)
+
+
 def _take_ready(module: str) -> tuple[subprocess.Popen[bytes], IO[bytes]] | None:
     """The child that was made ready, if it is still alive."""
     with _ready_lock:
         found = _ready.pop(module, None)
     if found is None or found[0].poll() is None:
         return found
+    _close(found)
+    return None
+
+
+def _close(found: tuple[subprocess.Popen[bytes], IO[bytes]]) -> None:
     for file in (found[0].stdin, found[0].stdout, found[1]):
         if file is not None:
             file.close()
-    return None
 
 
 def _start(module: str) -> tuple[subprocess.Popen[bytes], IO[bytes]]:

@@ -72,7 +72,7 @@ def _source_sheet(source: Path | None, sheet: str) -> tuple[Worksheet | None]:
     if source is None:
         return (None,)
     try:
-        return (sheet_of(open_source(source)[0], sheet),)
+        return (sheet_of(open_source(source, with_macros=False)[0], sheet),)
     except CannotMark:
         return (None,)
 

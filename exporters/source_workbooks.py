@@ -9,6 +9,7 @@ import copy
 import warnings
 import zipfile
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,14 +63,17 @@ class Marked:
     lost: tuple[str, ...] = ()
 
 
-def open_source(path: Path) -> tuple[Workbook, tuple[str, ...]]:
-    """A workbook with everything that openpyxl keeps, and the names of what it does not. Raises :class:`CannotMark`."""
+def open_source(path: Path, *, with_macros: bool) -> tuple[Workbook, tuple[str, ...]]:
+    """A workbook with everything that openpyxl keeps, and the names of what it does not. Raises :class:`CannotMark`.
+
+    One with macros has an archive of them that is to be closed.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
         with warnings.catch_warnings(record=True) as told, path.open("rb") as file:
             warnings.simplefilter("always")
-            book = load_workbook(file, keep_vba="xl/vbaProject.bin" in names, rich_text=True)
+            book = load_workbook(file, keep_vba=with_macros and "xl/vbaProject.bin" in names, rich_text=True)
     except Exception as error:  # whatever a stranger's file makes openpyxl raise
         raise CannotMark(f"{type(error).__name__}: {error}"[:200]) from error
     lost = {name for start, name in _LOST if any(part.startswith(start) for part in names)}
@@ -100,28 +104,29 @@ def add_outcomes(
     ``header_row`` and the rows of ``answers`` count from 1 as the sheet does (0: no header); ``first_column`` counts
     from 0 and is where the outcomes begin, or further right where something stands already.
     """
-    book, lost = open_source(source)
-    page = sheet_of(book, sheet)
-    start = max(first_column + 1, _last_used_column(page, header_row) + 1)
-    if start + len(titles) - 1 > _LAST_COLUMN:
-        raise CannotMark("no columns left")
-    _make_room(page, start, len(titles))
-    if header_row:
-        _add_titles(page, header_row, start, titles)
-    writer = CellWriter(page)
-    count = 0
-    for row, cells in answers:
-        for column, packed in enumerate(cells, start):
-            if packed is not None:
-                writer.write(page.cell(row, column), packed)
-        count += 1
-    _extend_filter(page, header_row, start, len(titles))
-    try:
-        book.save(target)
-        keep_formula_values(source, target, book)
-    except Exception as error:  # a part that openpyxl read and cannot write
-        raise CannotMark(f"{type(error).__name__}: {error}"[:200]) from error
-    return Marked(count, start - 1, ".xlsm" if book.vba_archive else ".xlsx", lost)
+    book, lost = open_source(source, with_macros=True)
+    with book.vba_archive or nullcontext():  # openpyxl would leave it open
+        page = sheet_of(book, sheet)
+        start = max(first_column + 1, _last_used_column(page, header_row) + 1)
+        if start + len(titles) - 1 > _LAST_COLUMN:
+            raise CannotMark("no columns left")
+        _make_room(page, start, len(titles))
+        if header_row:
+            _add_titles(page, header_row, start, titles)
+        writer = CellWriter(page)
+        count = 0
+        for row, cells in answers:
+            for column, packed in enumerate(cells, start):
+                if packed is not None:
+                    writer.write(page.cell(row, column), packed)
+            count += 1
+        _extend_filter(page, header_row, start, len(titles))
+        try:
+            book.save(target)
+            keep_formula_values(source, target, book)
+        except Exception as error:  # a part that openpyxl read and cannot write
+            raise CannotMark(f"{type(error).__name__}: {error}"[:200]) from error
+        return Marked(count, start - 1, ".xlsm" if book.vba_archive else ".xlsx", lost)
 
 
 class CellWriter:

@@ -41,6 +41,7 @@ class Heartbeat:
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
+        children.let_go(reading.CHILD)
         try:
             with transaction(self._app.engine) as connection:
                 workers.leave(connection, self.name)

@@ -60,18 +60,14 @@ licenses = Table(
 )
 # One license per voucher: the promise that no race and no crash can break.
 Index("ix_licenses_voucher_id", licenses.c.voucher_id, unique=True, postgresql_where=licenses.c.voucher_id.isnot(None))
-# Where a chain begins; what replaced it is found by its parent. An entry more for each would cost as much as signing a
-# tenth of the key, one for the first of the chain a fifth (docs/decisions/0006-schema.md).
+# Where a chain begins; what replaced it is found by its parent (docs/decisions/0006-schema.md).
 Index(
     "ix_licenses_serial_id",
     licenses.c.serial_id,
     postgresql_where=licenses.c.serial_id.isnot(None) & licenses.c.cause.is_(None),
 )
-Index(
-    "ix_licenses_notification_id",
-    licenses.c.notification_id,
-    postgresql_where=licenses.c.notification_id.isnot(None),
-)
+_NOTIFIED = licenses.c.notification_id
+Index("ix_licenses_notification_id", _NOTIFIED, postgresql_where=_NOTIFIED.isnot(None))
 Index("ix_licenses_parent_number", licenses.c.parent_number, postgresql_where=licenses.c.parent_number.isnot(None))
 Index("ix_licenses_customer_id", licenses.c.customer_id)
 # Long random keys do not compress: trying costs time for nothing.
@@ -257,16 +253,15 @@ def end(
     connection: Connection, numbers: Sequence[str], state: str, at: Any, reasons: Sequence[str] | None = None
 ) -> None:
     """End licenses: ``superseded``, ``rehosted`` or ``revoked``. Raises ``RuntimeError`` if one had ended before."""
-    query = "UPDATE licenses l SET state = %(state)s, ended_at = %(at)s"
-    if reasons is None:
-        query += " WHERE l.number = ANY(%(numbers)s)"
-    else:
-        query += (
+    which = " WHERE l.number = ANY(%(numbers)s)"
+    if reasons is not None:
+        which = (
             ", end_reason = w.reason FROM unnest(%(numbers)s::text[], %(reasons)s::text[]) AS w (number, reason)"
             " WHERE l.number = w.number"
         )
     values = {"numbers": list(numbers), "reasons": list(reasons or ()), "state": state, "at": at}
-    changed = run(connection, query + " AND l.state IN ('active', 'expired')", values)
+    query = f"UPDATE licenses l SET state = %(state)s, ended_at = %(at)s{which} AND l.state IN ('active', 'expired')"
+    changed = run(connection, query, values)
     if changed != len(numbers):
         raise RuntimeError(f"{len(numbers) - changed} of {len(numbers)} licenses were no longer active")
 

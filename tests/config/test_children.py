@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from config.children import ChildDied, make_ready, run
+from config.children import ChildDied, let_go, make_ready, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,15 +52,25 @@ def test_a_child_that_was_made_ready_takes_the_next_request():
     """One waits, however often it is asked for; a dead one is replaced; each answers once."""
     module = "tests.config.child_tasks"
     for kill in (False, True):
+        others = psutil.Process().children()  # a worker within this process may have one ready, too
         make_ready(module)
-        (ready,) = psutil.Process().children()
+        (ready,) = [child for child in psutil.Process().children() if child not in others]
         make_ready(module)
-        assert psutil.Process().children() == [ready]
+        assert psutil.Process().children() == [*others, ready]
         if kill:
             ready.kill()
             psutil.wait_procs([ready])
         assert ask({"do": "echo", "blocks": 0, "size": 0, "say": "è tutto"})["said"] == "è tutto"
-        assert psutil.Process().children() == []
+        assert psutil.Process().children() == others
+
+
+def test_one_that_waits_is_let_go():
+    """It has ended, and there is nothing to let go any more."""
+    others = psutil.Process().children()
+    make_ready("tests.config.child_tasks")
+    for _ in range(2):
+        let_go("tests.config.child_tasks")
+        assert psutil.Process().children() == others
 
 
 def test_a_large_request_arrives():
