@@ -42,8 +42,7 @@ def _torn() -> None:
 
     def add_outcomes(connection: Any, lines: Iterable[str]) -> None:
         raw(connection).commit()
-        if line_ids:  # most chunks of a file about one pool have none of its rows
-            time.sleep(1.5)
+        time.sleep(0.3)
         whole(connection, lines)
 
     rows.add_outcomes = add_outcomes
