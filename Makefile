@@ -45,8 +45,8 @@ tools:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
 	else echo "Some tests are left out (in CI they fail). Install:$$missing" >&2; fi
 
-# One more than there are cores: many tests wait for processes of their own.
-TESTERS ?= $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 5))')
+# Two more than there are cores: many tests wait for processes of their own.
+TESTERS ?= $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 2, 6))')
 # The test that holds our keys to a JOSE library on Node installs that library into build/ where npm is there.
 test: tools check ## All checks and all tests
 	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(TESTS)

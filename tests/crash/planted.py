@@ -20,7 +20,7 @@ def _unfenced() -> None:
 
     def settle(connection: Any, chunk: Any, settings: str, result: Any, **parameters: Any) -> None:
         if chunk.stage == "run":
-            time.sleep(2.0)  # all is written but this: here a fault meets it, and nothing keeps others from the chunk
+            time.sleep(0.3)  # all is written but this: here a fault meets it, and nothing keeps others from the chunk
         state = "" if "state" in settings else ", state = 'leased'"
         run(
             connection,
