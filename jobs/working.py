@@ -68,12 +68,12 @@ class Heartbeat:
 
     def _beat(self) -> None:
         chunk = self._chunk
-        if self._identity[1] == "worker":
-            children.make_ready(reading.CHILD)
         with transaction(self._app.engine) as connection:
             workers.beat(connection, *self._identity, workers.peak_rss_mb())
             if chunk is not None:
                 leases.renew(connection, chunk, self._app.settings.lease_seconds)
+        if self._identity[1] == "worker":  # last: where none can be started, the lease is renewed all the same
+            children.make_ready(reading.CHILD)
 
 
 def work_one(app: App, heartbeat: Heartbeat) -> bool:
