@@ -16,7 +16,7 @@ from jobs.refusals import Refused
 from licensing.permissions import PERMISSIONS, Permission
 from models.accounts import Account
 from web.portal import one_row
-from web.portal.pages import page
+from web.portal.pages import first_of, page
 from web.portal.visitors import Operator, Sent, Signed, Visitor, nothing_here, text_of
 
 router = APIRouter(prefix="/accounts")
@@ -54,13 +54,14 @@ def _listed(
     refused: str | None = None, given: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
     found = accounts.listed(me.seen, text=text, type_=type_, after=after or None, limit=PAGE + 1)
+    shown, more = first_of(found, PAGE, "number")
     return page(
         request,
         me.reader,
         "accounts.html",
         422 if refused else 200,
-        accounts=found[:PAGE],
-        next=found[PAGE - 1]["number"] if len(found) > PAGE else None,
+        accounts=shown,
+        next=more,
         text=text,
         type=type_,
         types=TYPES,

@@ -17,7 +17,7 @@ from models.batches import FINAL, State
 from web import auditing, charts
 from web.api import events
 from web.api.batches import BatchNumber
-from web.portal.pages import page
+from web.portal.pages import first_of, page
 from web.portal.visitors import Sent, Signed, Visitor, nothing_here
 from web.problems import NotAnswered
 
@@ -38,12 +38,13 @@ def listed(
     """The newest batches first, of the account; of all for the vendor."""
     found = status.latest(me.seen, None, PAGE + 1, before=before, kind=kind or None, state=state or None)
     kinds = sorted(k.name for k in KINDS.values() if me.is_vendor or me.account_type in k.senders)
+    shown, more = first_of(found, PAGE, "batch")
     return page(
         request,
         me.reader,
         "batches.html",
-        batches=found[:PAGE],
-        next=found[PAGE - 1]["batch"] if len(found) > PAGE else None,
+        batches=shown,
+        next=more,
         kinds=kinds,
         states=get_args(State),
         kind=kind,

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from jobs import contracts, explaining
 from licensing.fields import Language
 from web import charts
-from web.portal.pages import page
+from web.portal.pages import first_of, page
 from web.portal.visitors import Signed
 
 router = APIRouter()
@@ -25,8 +25,8 @@ PAGE = 25
 def listed(request: Request, me: Signed, after: Annotated[str | None, Query(max_length=64)] = None) -> Response:
     """The contracts that the account holds or acts for."""
     found = contracts.listed(me.seen, after=after, limit=PAGE + 1)
-    more = found[PAGE - 1]["key"] if len(found) > PAGE else None
-    return page(request, me.reader, "contracts.html", contracts=found[:PAGE], next=more)
+    shown, more = first_of(found, PAGE, "key")
+    return page(request, me.reader, "contracts.html", contracts=shown, next=more)
 
 
 @router.get("/contracts/{number}")

@@ -18,7 +18,7 @@ from web import auditing
 from web.api.licenses import State
 from web.portal import one_row
 from web.portal.batches import attachment
-from web.portal.pages import page
+from web.portal.pages import first_of, page
 from web.portal.visitors import Sent, Signed, Visitor, nothing_here, text_of
 
 router = APIRouter()
@@ -50,13 +50,14 @@ def search(
         found = searching.licenses(me.seen, filters, [data] if data.strip() else [], PAGE + 1)
     except Refused as problem:
         refused = problem.sentence(me.language)
+    shown, more = first_of(found, PAGE, "number")
     return page(
         request,
         me.reader,
         "licenses.html",
         422 if refused else 200,
-        licenses=found[:PAGE],
-        next=found[PAGE - 1]["number"] if len(found) > PAGE else None,
+        licenses=shown,
+        next=more,
         given=given | {"data": data},
         states=get_args(State),
         is_filtered=any(given.values()) or bool(data),

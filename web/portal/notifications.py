@@ -15,7 +15,7 @@ from licensing.fields import LANGUAGES
 from models.accounts import Account
 from models.outbox import TYPES
 from web.portal.accounts import Managed
-from web.portal.pages import page
+from web.portal.pages import first_of, page
 from web.portal.visitors import Operator, Sent, Signed, Visitor, nothing_here, text_of
 
 router = APIRouter()
@@ -66,11 +66,11 @@ def _log(me: Visitor, here: str, account_id: int | None, state: str, before: int
     """A page of the delivery log, of an account or of all, and the address of the next one."""
     state = state if state in STATES else ""
     found = endpoints.deliveries(me.seen, account_id=account_id, state=state or None, before=before, limit=PAGE + 1)
-    more = found[PAGE - 1]["id"] if len(found) > PAGE else None
+    shown, more = first_of(found, PAGE, "id")
     kept = {"state": state}
     known = {one["id"] for one in endpoints.listed(me.seen, account_id)}
     return {
-        "deliveries": [one | {"is_replayable": one["endpoint"] in known | {None}} for one in found[:PAGE]],
+        "deliveries": [one | {"is_replayable": one["endpoint"] in known | {None}} for one in shown],
         "states": STATES,
         "state": state,
         "first": f"{here}?{urlencode(kept)}" if before else None,

@@ -11,7 +11,7 @@ from jobs import keys, operating
 from jobs.kinds.registry import KINDS
 from models import operations
 from models.database import transaction
-from web.portal.pages import page
+from web.portal.pages import first_of, page
 from web.portal.visitors import Operator, Sent, text_of
 
 router = APIRouter(prefix="/operations")
@@ -38,13 +38,14 @@ def _work(
         )
         parked = operations.parked(connection, before=None, limit=PAGE)
     workers_alive = sum(one["is_alive"] and one["role"] == "worker" for one in found["processes"])
+    shown, more = first_of(rows, PAGE, "batch")
     return page(
         request,
         me.reader,
         "operations.html",
         422 if refused else 200,
-        rows=[row | {"why": _why(row, workers_alive)} for row in rows[:PAGE]],
-        next=rows[PAGE - 1]["batch"] if len(rows) > PAGE else None,
+        rows=[row | {"why": _why(row, workers_alive)} for row in shown],
+        next=more,
         parked=parked,
         states=STATES,
         account=account,
@@ -113,8 +114,8 @@ def audit(
     like = {name: f"%{value}%" if value else None for name, value in given.items()}
     with transaction(me.app.engine) as connection:
         found = operations.audit_entries(connection, before=before, limit=PAGE + 1, **like)
-    more = found[PAGE - 1]["id"] if len(found) > PAGE else None
+    shown, more = first_of(found, PAGE, "id")
     return page(
-        request, me.reader, "audit.html", entries=found[:PAGE], next=more, given=given,
+        request, me.reader, "audit.html", entries=shown, next=more, given=given,
         is_filtered=any(given.values()) or before is not None,
     )  # fmt: skip

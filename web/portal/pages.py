@@ -72,6 +72,13 @@ def page(request: Request, reader: Reader, template: str, status: int = 200, **v
     return HTMLResponse(found, status, headers=HEADERS)
 
 
+def first_of(found: list[dict[str, Any]], most: int, key: str) -> tuple[list[dict[str, Any]], Any]:
+    """A page of what was found when one more was asked for than it holds: its rows, and by what its last one is known
+    where more come after it (None: nothing does).
+    """
+    return found[:most], found[most - 1][key] if len(found) > most else None
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
