@@ -15,7 +15,8 @@ from config.key_encryption_keys import load_key_encryption_key
 from config.settings import Settings
 from models import schema
 from models.database import connect
-from storage.objects import ObjectStore, open_store
+from storage.objects import ObjectStore
+from storage.opening import open_store
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
 
 BLOCK = 1 << 20  # bytes that are read at a time
 _SEGMENT = re.compile(r"[^\x00-\x1f\x7f/\\]+")
@@ -117,23 +116,6 @@ class ObjectStore(Protocol):
 
     def check(self) -> None:
         """Write, read and delete a small object: for start-up."""
-
-
-def open_store(url: str, *, sse: str | None = None, sse_key: str | None = None) -> ObjectStore:
-    """The store of a URL: ``file:///folder`` or ``s3://bucket/prefix``. ``sse`` is ``AES256`` or ``aws:kms``.
-
-    Nothing is connected yet (a missing folder is made). Raises ``ValueError`` for another URL.
-    """
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
-        from storage.folder import FolderStore
-
-        return FolderStore(Path(unquote(parts.path)))
-    if parts.scheme == "s3" and parts.netloc:
-        from storage.s3 import S3Store  # boto3 takes a third of a second to import: only who needs it pays
-
-        return S3Store(parts.netloc, unquote(parts.path).strip("/"), sse=sse, sse_key=sse_key)
-    raise ValueError(f"not the URL of an object store: {url!r} (file:///folder or s3://bucket/prefix)")
 
 
 def checked_name(name: str) -> str:

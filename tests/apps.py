@@ -22,7 +22,7 @@ from config.wiring import App
 from jobs import control, intake, status, sweep, working
 from models import accounts, products
 from models.database import fetch, transaction
-from storage.objects import open_store
+from storage.opening import open_store
 from tests.databases import copy_over, drop_database, new_database
 
 Submit = Callable[..., int]

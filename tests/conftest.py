@@ -28,7 +28,8 @@ from config.embedded_processes import free_port
 from jobs import passwords
 from models import schema
 from models.database import connect
-from storage.objects import ObjectStore, open_store
+from storage.objects import ObjectStore
+from storage.opening import open_store
 from tests.databases import drop_database, new_database
 
 # A whole app on real servers, one with something of everything, OpenSSH, and whom it tells.

@@ -19,7 +19,7 @@ from jobs import actors, control, intake, sweep, working
 from jobs.broker import ADVANCE, QUEUE, WORK
 from models import accounts, batches, products, vouchers
 from models.database import copy_line, fetch, scalar, transaction
-from storage.objects import open_store
+from storage.opening import open_store
 
 CODES = [f"ACME-{number:05d}" for number in range(60)]
 UNKNOWN = "ACME-99999"

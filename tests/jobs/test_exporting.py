@@ -20,7 +20,7 @@ from models import chunks, vouchers
 from models.database import copy_line, scalar, transaction
 from signing.key_sets import parse_key_set
 from signing.verification import verify
-from storage.objects import open_store
+from storage.opening import open_store
 from tests.apps import account, product
 
 Submit = Callable[..., int]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.objects import ObjectStore, open_store
+from storage.objects import ObjectStore
+from storage.opening import open_store
 
 ENDPOINT = os.environ.get("KEYMILL_TEST_S3_URL", "")  # s3://bucket/prefix, with AWS_* variables for the rest
 OpenStore = Callable[..., ObjectStore]

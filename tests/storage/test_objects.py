@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.objects import BadName, MissingObject, ObjectStore, WrongDigest, checked_name, open_store
+from storage.objects import BadName, MissingObject, ObjectStore, WrongDigest, checked_name
+from storage.opening import open_store
 
 BLOCK = bytes(range(256)) * 1024  # 256 kB
 LARGE = 70  # blocks: 17.5 MB, three parts

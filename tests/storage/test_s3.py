@@ -21,7 +21,8 @@ import boto3
 import pytest
 
 from storage import s3
-from storage.objects import ObjectStore, StoreUnavailable, WrongDigest, open_store
+from storage.objects import ObjectStore, StoreUnavailable, WrongDigest
+from storage.opening import open_store
 from storage.s3 import S3Store
 
 BLOCK = bytes(range(256)) * 4096  # 1 MB
