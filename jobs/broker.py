@@ -47,19 +47,20 @@ class _Consumer(Consumer):
         self._bell = client.pubsub(ignore_subscribe_messages=True)
         try:
             self._bell.subscribe(_BELL)
-        except redis.ConnectionError as error:
+        except (redis.ConnectionError, redis.TimeoutError) as error:
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
 
     def __next__(self) -> MessageProxy | None:
+        was_free = self._is_free.is_set()  # asked before: a message done meanwhile rings no bell
         message: MessageProxy | None = next(self._taking)
         if message is not None:
             self._is_free.clear()
-        elif not self._is_free.is_set():
+        elif not was_free:
             self._is_free.wait(self._seconds)
         else:
             try:
                 self._bell.get_message(timeout=self._seconds)
-            except redis.ConnectionError as error:
+            except (redis.ConnectionError, redis.TimeoutError) as error:
                 raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
         return message
 
