@@ -1,4 +1,8 @@
-"""Fresh numbers and codes: the one place where chance comes in."""
+"""Fresh numbers and codes: the one place where chance comes in.
+
+Numbers that are no secret come in ascending order: what is written and looked up together then lies side by side in its
+index (docs/decisions/0006-schema.md). Vouchers, which are worth money to whoever guesses one, do not.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ from licensing import codes
 
 
 def license_numbers(count: int) -> list[str]:
-    """So many new license numbers."""
-    return codes.license_numbers(secrets.token_bytes(codes.LICENSE.random_symbols * count), count)
+    """So many new license numbers, in ascending order."""
+    return sorted(codes.license_numbers(secrets.token_bytes(codes.LICENSE.random_symbols * count), count))
 
 
 def voucher_codes(count: int) -> list[str]:
@@ -18,8 +22,8 @@ def voucher_codes(count: int) -> list[str]:
 
 
 def notification_codes(count: int) -> list[str]:
-    """So many new IDs of upgrade notifications."""
-    return codes.notification_codes(secrets.token_bytes(codes.NOTIFICATION.random_symbols * count), count)
+    """So many new IDs of upgrade notifications, in ascending order."""
+    return sorted(codes.notification_codes(secrets.token_bytes(codes.NOTIFICATION.random_symbols * count), count))
 
 
 def account_numbers(count: int) -> list[str]:
