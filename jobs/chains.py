@@ -11,7 +11,7 @@ from jobs import numbers
 from jobs.issuing import NewLicense, issue
 from jobs.kind import Asked, Issued, Work
 from licensing import codes, terms
-from models import licenses, maintenance
+from models import licenses
 from models.licenses import Child, Held, Shown
 from signing.tokens import LicenseClaims
 
@@ -46,13 +46,11 @@ class Chains:
         if rests:
             more = self._held(connection, rests, lock=False)
             self.licenses |= {license.number: license for license in more.values()}
-        self.maintenance = maintenance.of_licenses(connection, list(self.licenses))
         self.fresh_numbers = iter(numbers.license_numbers(2 * len(keys)))
         if before is not None:
             self.licenses |= before.licenses
             self.children |= before.children
             self.rest |= before.rest
-            self.maintenance |= before.maintenance
 
     def _held(self, connection: Connection, keys: Sequence[str], *, lock: bool) -> dict[str, Held]:
         account = self.work.account
@@ -104,13 +102,11 @@ class Chains:
         number = next(self.fresh_numbers)
         new = NewLicense(
             row.ordinal, number, old.customer_id, old.customer_number, old.product_id, old.sku, old.version, quantity,
-            old.host_id, None, old.valid_until, self.maintenance.get(old.number), old.serial_id, None,
+            old.host_id, None, old.valid_until, old.maintenance, old.serial_id, None,
             old.contract_line_id, cause, old.number, old.root,
         )  # fmt: skip
         for name, value in changes.items():
             setattr(new, name, value)
-        if new.maintenance:
-            self.maintenance[number] = new.maintenance
         return new
 
     def apply(self, connection: Connection, divided: Sequence[Divided]) -> Issued:
@@ -128,17 +124,16 @@ class Chains:
         return issued
 
     def sign_again(self, connection: Connection, changed: Mapping[str, Held]) -> Issued:
-        """Give licenses, by number, a new key that says what their maintenance is now; says how they look."""
+        """Write the maintenance of licenses, by number, and a new key that tells of it; says how they look."""
         assert self.work.signer is not None
         keys = dict(zip(changed, self.work.signer.sign_many(map(self._claims, changed.values())), strict=True))
-        licenses.rekey(connection, keys)
+        licenses.maintain(connection, {number: (keys[number], one.maintenance) for number, one in changed.items()})
         return {
             number: Shown(keys[number], license.sku, license.quantity, license.valid_until)
             for number, license in changed.items()
         }
 
     def _claims(self, license: Held) -> LicenseClaims:
-        now = self.maintenance.get(license.number)
         return LicenseClaims(
             license.customer_number,
             license.number,
@@ -148,7 +143,7 @@ class Chains:
             license.version,
             license.quantity,
             license.host_id,
-            now and now.ends,
+            license.maintenance and license.maintenance.ends,
         )
 
 

@@ -14,7 +14,7 @@ from config.wiring import App
 from exporters.listings import MEDIA_TYPE, Title, listing
 from licensing.field_catalogue import FIELDS
 from licensing.fields import Language
-from models import licenses
+from models import issued_keys
 from models.batches import Batch
 
 MOST_LICENSES = 50_000  # beyond, the batch's own files are the only ones
@@ -62,7 +62,7 @@ def put_all(app: App, copies: Iterator[Copy]) -> int:
 
 
 def _lists(connection: Connection, batch: Batch, language: Language) -> Iterator[Copy]:
-    found = licenses.of_batch(connection, batch.id, by_customer=True)
+    found = issued_keys.of_batch(connection, batch.id, by_customer=True)
     for number, keys in groupby(found, key=lambda key: key.customer_number):
         rows = [(key.number, key.sku, key.version, key.quantity, key.host_id, key.valid_until, key.key) for key in keys]
         yield Copy(f"{place_of(number, batch.id)}/keys.csv", list(listing(_TITLES, rows, language)), MEDIA_TYPE)

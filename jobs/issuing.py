@@ -1,4 +1,4 @@
-"""New licenses made true: signed, and written in bulk with their maintenance."""
+"""New licenses made true: signed, and written in bulk."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from sqlalchemy import Connection
 
 from jobs.kind import Issued, Work
 from licensing import terms
-from models import licenses, maintenance
+from models import licenses
 from models.database import NULL, copy_line, copy_text
-from models.licenses import Shown
-from models.maintenance import Maintenance
+from models.licenses import Maintenance, Shown
 from signing.tokens import LicenseClaims
 
 SIGNED_AT_ONCE = 500
@@ -53,11 +52,14 @@ def _line(one: NewLicense, key: str, same: tuple[str, str, str]) -> str:
         f"{one.number}\t{key}{account}{one.customer_id}\t{one.product_id}\t{copy_text(one.version)}\t{host}\t{reference}"
         f"{at}{one.valid_until or NULL}{batch}{one.ordinal}\t{one.quantity}\t{one.serial_id or NULL}"
         f"\t{one.notification_id or NULL}\t{one.contract_line_id or NULL}\t{one.cause or NULL}\t{one.parent or NULL}"
-        f"\t{one.root or NULL}\n"
+        f"\t{one.root or NULL}\t{_maintenance_fields(one.maintenance)}"
     )
 
 
-_maintenance_fields = lru_cache(1024)(lambda found: copy_line(*found))  # licenses of one order have the same
+@lru_cache(1024)
+def _maintenance_fields(found: Maintenance | None) -> str:
+    """The end of a line; licenses of one order have the same."""
+    return copy_line(*(found or (None, None, None, None)))
 
 
 def signed_in_blocks(work: Work, claims: Sequence[LicenseClaims], keys: list[str]) -> Iterator[tuple[slice, list[str]]]:
@@ -99,6 +101,4 @@ def issue(connection: Connection, work: Work, new: Sequence[NewLicense]) -> Issu
             for block, signed in signed_in_blocks(work, claims, keys)
         ),
     )
-    if maintained := [f"{one.number}\t{_maintenance_fields(one.maintenance)}" for one in new if one.maintenance]:
-        maintenance.add(connection, ["".join(maintained)])
     return {one.number: Shown(key, one.sku, one.quantity, one.valid_until) for one, key in zip(new, keys, strict=True)}

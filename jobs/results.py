@@ -23,7 +23,7 @@ from jobs.kinds.registry import KINDS
 from licensing.field_catalogue import FIELDS
 from licensing.fields import Language
 from licensing.outcomes import CODES, UNCHANGED, WRITTEN
-from models import accounts, licenses, rows
+from models import accounts, issued_keys, rows
 from models.accounts import Account
 from models.batches import Batch
 from signing.license_files import license_file
@@ -186,7 +186,7 @@ def _license_count(place: Place, counts: dict[str, int]) -> int:
     answered = sum(number for code, number in counts.items() if code in WRITTEN | UNCHANGED)
     if not 0 < answered <= copies.MOST_LICENSES:
         return answered
-    return licenses.count_of_batch(place.connection, place.batch.id)
+    return issued_keys.count_of_batch(place.connection, place.batch.id)
 
 
 def _licenses(place: Place, count: int) -> list[dict[str, Any]]:
@@ -209,7 +209,7 @@ def _customers(place: Place, account: Account, count: int) -> list[str]:
 
 def license_files(connection: Connection, batch_id: int) -> Iterator[tuple[str, bytes]]:
     """The ``.lic`` file of every license that a batch issued or found again, in a folder for each customer."""
-    for license in licenses.of_batch(connection, batch_id):
+    for license in issued_keys.of_batch(connection, batch_id):
         text = license_file(license.key, claims_of(license.key), license.customer)
         yield f"{license.customer_number}/{license.number}.lic", text.encode()
 

@@ -66,7 +66,8 @@ WITH RECURSIVE line AS (
     SELECT number AS start, number, parent_number FROM licenses WHERE number = ANY(%(numbers)s)
     UNION ALL SELECT line.start, l.number, l.parent_number FROM line JOIN licenses l ON l.number = line.parent_number),
 period AS (
-    SELECT license_number AS start, starts, ends FROM maintenance WHERE license_number = ANY(%(numbers)s)
+    SELECT number AS start, maintained_from AS starts, maintained_until AS ends FROM licenses
+           WHERE number = ANY(%(numbers)s)
     UNION SELECT line.start, n.starts, n.ends FROM line JOIN renewals n ON n.license_number = line.number
     UNION SELECT line.start, n.previous_starts, n.previous_ends FROM line
           JOIN renewals n ON n.license_number = line.number WHERE n.previous_starts IS NOT NULL)

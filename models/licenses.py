@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -23,7 +24,7 @@ from sqlalchemy import (
 
 from licensing import codes
 from licensing.holding import Access
-from models.database import copy_in, fetch, metadata, run, stream
+from models.database import copy_in, fetch, metadata, run
 
 licenses = Table(
     "licenses",
@@ -52,9 +53,15 @@ licenses = Table(
     Column("root_number", Text(collation="C")),
     Column("ended_at", DateTime(timezone=True)),
     Column("end_reason", Text),
+    # Its support contract: first and last day, level, whom support writes to (all NULL: it never had one).
+    Column("maintained_from", Date),
+    Column("maintained_until", Date),
+    Column("support_level", Text),
+    Column("support_contact", Text),
     CheckConstraint("state IN ('active', 'superseded', 'rehosted', 'revoked', 'expired')", name="state"),
     CheckConstraint("quantity > 0", name="quantity"),
     CheckConstraint("cause IN ('rehost', 'upgrade', 'split')", name="cause"),
+    CheckConstraint("maintained_from <= maintained_until", name="maintained"),
     # Room on each page for one change of each license: three times as fast (docs/decisions/0006-schema.md).
     postgresql_with={"fillfactor": 50},
 )
@@ -76,7 +83,25 @@ COLUMNS = (
     " voucher_id, batch_id, ordinal"
 )
 
-CHAINED = COLUMNS + ", quantity, serial_id, notification_id, contract_line_id, cause, parent_number, root_number"
+CHAINED = (
+    f"{COLUMNS}, quantity, serial_id, notification_id, contract_line_id, cause, parent_number, root_number,"
+    " maintained_from, maintained_until, support_level, support_contact"
+)
+
+
+class Maintenance(NamedTuple):
+    """The support contract of a license: first and last day, level, whom support writes to."""
+
+    starts: date
+    ends: date
+    level: str | None
+    support_contact: str | None
+
+
+@lru_cache(1024)
+def _maintained(starts: date | None, ends: date, level: str | None, support_contact: str | None) -> Maintenance | None:
+    """What the columns say; licenses of one order say the same."""
+    return None if starts is None else Maintenance(starts, ends, level, support_contact)
 
 
 class Redemption(NamedTuple):
@@ -156,6 +181,7 @@ class Held:
     batch_id: int
     ordinal: int
     contract_line_id: int | None
+    maintenance: Maintenance | None
 
 
 # A license that was marked expired is still ``active`` to the rules: its date decides, before and after it is marked.
@@ -171,7 +197,7 @@ SELECT l.number,
                   AND s.account_id = %(account)s AND s.state = 'active') END,
        l.account_id, l.customer_id, c.number, l.product_id, p.sku, l.version, l.quantity, l.host_id, l.valid_until,
        {RULING_STATE}, l.serial_id, l.voucher_id, coalesce(l.root_number, l.number), l.batch_id, l.ordinal,
-       l.contract_line_id
+       l.contract_line_id, l.maintained_from, l.maintained_until, l.support_level, l.support_contact
 FROM licenses l JOIN accounts c ON c.id = l.customer_id JOIN products p ON p.id = l.product_id
 WHERE l.number = ANY(%(numbers)s)
 """
@@ -188,7 +214,7 @@ def held(
     if lock:
         lock_chains(connection, list(numbers))
     rows = fetch(connection, _HELD, {"numbers": list(numbers), "account": account_id, "vendor": is_vendor})
-    return {numbers[row[0]]: Held(*row) for row in rows}
+    return {numbers[row[0]]: Held(*(*row[:-4], _maintained(*row[-4:]))) for row in rows}
 
 
 # Arrays, as an index is then gone through once, in order; a join would search it anew for each license.
@@ -307,13 +333,18 @@ def of_serial_keys(connection: Connection, keys: Sequence[str]) -> dict[str, lis
     return found
 
 
-def rekey(connection: Connection, keys: Mapping[str, str]) -> None:
-    """Give licenses new keys, by number: what they say changed, what they stand for did not."""
+def maintain(connection: Connection, changed: Mapping[str, tuple[str, Maintenance | None]]) -> None:
+    """Give licenses, by number, a new key and the maintenance that it tells of; what they stand for did not change."""
+    nothing = (None, None, None, None)
+    lines = [(number, key, *(now or nothing)) for number, (key, now) in changed.items()]
+    numbers, keys, starts, ends, levels, contacts = map(list, zip(*lines, strict=True))
     run(
         connection,
-        "UPDATE licenses l SET key = w.key FROM unnest(%(numbers)s::text[], %(keys)s::text[]) AS w (number, key)"
-        " WHERE l.number = w.number",
-        {"numbers": list(keys), "keys": list(keys.values())},
+        "UPDATE licenses l SET key = w.key, maintained_from = w.starts, maintained_until = w.ends,"
+        " support_level = w.level, support_contact = w.contact FROM unnest(%(numbers)s::text[], %(keys)s::text[],"
+        " %(starts)s::date[], %(ends)s::date[], %(levels)s::text[], %(contacts)s::text[])"
+        " AS w (number, key, starts, ends, level, contact) WHERE l.number = w.number",
+        {"numbers": numbers, "keys": keys, "starts": starts, "ends": ends, "levels": levels, "contacts": contacts},
     )
 
 
@@ -349,50 +380,3 @@ def shown(connection: Connection, numbers: Sequence[str]) -> dict[str, Shown]:
         {"numbers": list(numbers)},
     )
     return {row[0]: Shown(*row[1:]) for row in rows}
-
-
-# The licenses that rows were answered with, and what was left of those that they replaced in part: by file order.
-_OF_BATCH = (
-    "(SELECT number, min(ordinal) AS ordinal FROM ("
-    "SELECT license_number AS number, ordinal FROM outcomes WHERE batch_id = %(batch)s AND license_number IS NOT NULL"
-    " UNION ALL SELECT detail, ordinal FROM outcomes WHERE batch_id = %(batch)s AND code = 'issued_in_part'"
-    ") every GROUP BY number)"
-)
-
-
-def count_of_batch(connection: Connection, batch_id: int) -> int:
-    """How many different licenses a batch issued or found again."""
-    return int(fetch(connection, f"SELECT count(*) FROM {_OF_BATCH} o", {"batch": batch_id})[0][0])
-
-
-class IssuedKey(NamedTuple):
-    """A key as a result file or license file shows it."""
-
-    ordinal: int
-    number: str
-    key: str
-    sku: str
-    product: str
-    version: str
-    quantity: int
-    customer_number: str
-    customer: str
-    host_id: str | None
-    issued_at: Any
-    valid_until: date | None
-
-
-def of_batch(connection: Connection, batch_id: int, *, by_customer: bool = False) -> Iterator[IssuedKey]:
-    """Every key that a batch issued or found again, in file order, streamed; a key found twice comes once.
-
-    ``by_customer``: all of a customer together.
-    """
-    for row in stream(
-        connection,
-        "SELECT o.ordinal, l.number, l.key, p.sku, p.name, l.version, l.quantity, c.number, c.name, l.host_id,"
-        f" l.issued_at, l.valid_until FROM {_OF_BATCH} o JOIN licenses l ON l.number = o.number"
-        " JOIN products p ON p.id = l.product_id JOIN accounts c ON c.id = l.customer_id"
-        f" ORDER BY {'c.number, ' if by_customer else ''}o.ordinal",
-        {"batch": batch_id},
-    ):
-        yield IssuedKey(*row)

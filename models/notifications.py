@@ -107,8 +107,7 @@ WITH RECURSIVE source AS (
     UNION SELECT u.from_release_id FROM source JOIN upgrade_paths u ON u.to_release_id = source.id)
 SELECT l.number FROM source JOIN releases s ON s.id = source.id
 JOIN licenses l ON l.product_id = s.product_id AND l.version = s.version AND l.state IN ('active', 'expired')
-JOIN maintenance m ON m.license_number = l.number
-JOIN releases r ON r.id = %(release)s AND r.release_date BETWEEN m.starts AND m.ends
+JOIN releases r ON r.id = %(release)s AND r.release_date BETWEEN l.maintained_from AND l.maintained_until
 WHERE (l.valid_until IS NULL OR l.valid_until >= %(today)s)
   AND (%(numbers)s::text[] IS NULL OR l.number = ANY(%(numbers)s))
   AND NOT EXISTS (SELECT FROM notifications n WHERE n.license_number = l.number AND n.release_id = r.id)
@@ -175,10 +174,10 @@ def of_batch(connection: Connection, batch_id: int) -> tuple[int, Iterator[Sent]
     count = int(fetch(connection, query, {"batch": batch_id})[0][0])
     found = stream(
         connection,
-        "SELECT n.code, p.sku, r.version, n.license_number, n.remaining, a.number, a.name, a.email, m.support_contact"
+        "SELECT n.code, p.sku, r.version, n.license_number, n.remaining, a.number, a.name, a.email, l.support_contact"
         f" FROM notifications n JOIN releases r ON r.id = n.release_id AND r.id IN ({releases})"
         " JOIN products p ON p.id = r.product_id JOIN accounts a ON a.id = n.owner_id"
-        " LEFT JOIN maintenance m ON m.license_number = n.license_number ORDER BY n.id",
+        " LEFT JOIN licenses l ON l.number = n.license_number ORDER BY n.id",
         {"batch": batch_id},
     )
     return count, (Sent(*row) for row in found)

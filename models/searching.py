@@ -32,15 +32,12 @@ _COLUMNS = {
     "host": "l.host_id",
     "state": "l.state",
     "valid_until": "l.valid_until",
-    "maintained_until": "m.ends",
+    "maintained_until": "l.maintained_until",
     "cost_center": "(SELECT d.cost_center FROM draw_downs d WHERE d.line_id = l.contract_line_id"
     " AND d.license_number = coalesce(l.root_number, l.number) AND d.quantity > 0)",
 }
 _COST_CENTER = {"cost_center", *map(str.casefold, FIELDS["cost_center"].title.values())}
-_FROM = (
-    " FROM licenses l JOIN accounts c ON c.id = l.customer_id JOIN products p ON p.id = l.product_id"
-    " LEFT JOIN maintenance m ON m.license_number = l.number"
-)
+_FROM = " FROM licenses l JOIN accounts c ON c.id = l.customer_id JOIN products p ON p.id = l.product_id"
 _FILTERS = {
     "customer": "c.number = %(customer)s",
     "product": "upper(p.sku) = upper(%(product)s)",
@@ -126,7 +123,8 @@ def card(connection: Connection, number: str) -> dict[str, Any] | None:
     return found[0] | {
         "maintenance": records(
             connection,
-            "SELECT starts, ends, level, support_contact FROM maintenance WHERE license_number = %(number)s",
+            "SELECT maintained_from, maintained_until, support_level, support_contact FROM licenses"
+            " WHERE number = %(number)s AND maintained_from IS NOT NULL",
             ("starts", "ends", "level", "support_contact"),
             place,
         ),

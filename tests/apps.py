@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from config.settings import Settings
 from config.wiring import App
 from jobs import control, intake, status, sweep, working
 from models import accounts, products
-from models.database import fetch, transaction
+from models.database import fetch, run, transaction
 from storage.opening import open_store
 from tests.databases import copy_over, drop_database, new_database
 
@@ -240,6 +240,13 @@ def licensed(app: App, submit: Submit, owner: str, *certificates: str, host: str
     given = answers(app, submit("\n".join(("Serial;E-mail;Host ID", *orders)), "register-serials", owner))
     assert {answer.code for answer in given} == {"issued"}
     return [answer.license_number for answer in given]
+
+
+def maintain(connection: Connection, first: str, last: str) -> None:
+    """Let all maintenance there is begin and end on these days."""
+    days = {"first": first, "last": last}
+    change = "UPDATE licenses SET maintained_from = %(first)s, maintained_until = %(last)s"
+    run(connection, change + " WHERE maintained_from IS NOT NULL", days)
 
 
 def one(app: App, query: str, **values: object) -> Any:

@@ -11,9 +11,8 @@ from jobs.naming import Holdings
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
 from licensing.maintaining import Contract, decide_maintenance
-from models import maintenance
-from models.licenses import Held
-from models.maintenance import Maintenance
+from models import renewals
+from models.licenses import Held, Maintenance
 
 COLUMNS = (
     FIELDS["license"],
@@ -33,7 +32,7 @@ class Loads:
             connection, work, [(row[0], row[1]) for row in rows], None if before is None else before.holdings
         )
         self.chains = self.holdings.chains
-        self.renewed = maintenance.with_renewals(connection, list(self.chains.licenses))
+        self.renewed = renewals.extended(connection, list(self.chains.licenses))
 
     def decide(self, row: Asked) -> Decision:
         """Whether the license's maintenance is new, changed or known, or why it does not change."""
@@ -41,12 +40,12 @@ class Loads:
         license = self.holdings.find("own", code, serial)
         if isinstance(license, Decision):
             return license
-        known = self.chains.maintenance.get(license.number)
+        known = license.maintenance
         decision = decide_maintenance(
             Contract(*wanted), known and Contract(*known), is_renewed=license.number in self.renewed
         )
         if decision.effect is not None:
-            self.chains.maintenance[license.number] = Maintenance(*decision.effect)
+            license.maintenance = Maintenance(*decision.effect)
             return decision._replace(license_number=license.number, effect=license)
         return decision._replace(license_number=license.number) if decision.code == "unchanged" else decision
 
@@ -57,7 +56,6 @@ class Loads:
         }
         if not changed:
             return {}
-        maintenance.save(connection, {number: self.chains.maintenance[number] for number in changed})
         return self.chains.sign_again(connection, changed)
 
 

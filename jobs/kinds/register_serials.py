@@ -15,7 +15,7 @@ from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
 from licensing.registering import Earlier, Party
 from models import licenses, products, serials
-from models.maintenance import Maintenance
+from models.licenses import Maintenance
 from models.serials import Registration, Serial
 
 COLUMNS = (

@@ -14,9 +14,9 @@ from jobs.naming import Named
 from licensing import codes, renewing
 from licensing.decisions import Decision
 from licensing.field_catalogue import FIELDS
-from models import maintenance, products, serials
-from models.licenses import Held
-from models.maintenance import Maintenance, Renewal
+from models import products, renewals, serials
+from models.licenses import Held, Maintenance
+from models.renewals import Renewal
 from models.serials import Registration, Serial
 
 COLUMNS = (
@@ -40,7 +40,7 @@ class Renewals:
         ) | (before.serials if before else {})
         known = self.chains.licenses.values()
         self.products = products.by_id(connection, list({license.product_id for license in known}))
-        self.spent: set[tuple[int, str]] = maintenance.renewed(
+        self.spent: set[tuple[int, str]] = renewals.spent(
             connection, [serial.id for serial in self.serials.values()]
         ) | (before.spent if before else set())
 
@@ -67,7 +67,7 @@ class Renewals:
         return decision._replace(license_number=license.number)
 
     def _offer(self, license: Held) -> renewing.Offer:
-        now = self.chains.maintenance.get(license.number)
+        now = license.maintenance
         return renewing.Offer(
             license.access,
             license.state,
@@ -91,10 +91,9 @@ class Renewals:
         )
 
     def _spend(self, row: Asked, license: Held, serial: Serial, period: tuple[date, date]) -> tuple[Held, Renewal]:
-        before = self.chains.maintenance.get(license.number)
+        before = license.maintenance
         level = serial.maintenance_level or (before and before.level)
-        now = Maintenance(*period, level, before and before.support_contact)
-        self.chains.maintenance[license.number] = now
+        license.maintenance = now = Maintenance(*period, level, before and before.support_contact)
         self.spent.add((serial.id, license.number))
         self.serials[serial.key] = replace(
             serial, remaining=serial.remaining - license.quantity, owner_id=license.customer_id, state="registered"
@@ -106,7 +105,7 @@ class Renewals:
         effects: list[tuple[Held, Renewal]] = [row.decision.effect for row in asked if row.decision.effect]
         if not effects:
             return {}
-        maintenance.renew(connection, self.work.batch.id, [renewal for _, renewal in effects])
+        renewals.add(connection, self.work.batch.id, [renewal for _, renewal in effects])
         serials.register(
             connection,
             [

@@ -23,9 +23,9 @@ from licensing.field_catalogue import FIELDS
 from licensing.outcomes import WRITTEN
 from licensing.reverting import Effect, kept
 from licensing.values import RowReader
-from models import accounts, audit, batches, contracts, licenses, maintenance, reversals, serials, shares, vouchers
+from models import accounts, audit, batches, contracts, licenses, renewals, reversals, serials, shares, vouchers
 from models.licenses import Held
-from models.maintenance import Undone
+from models.renewals import Undone
 from models.reversals import Done, Made, Place
 from models.serials import Serial
 
@@ -76,7 +76,7 @@ class Reversals:
             licenses.lock_chains(connection, numbers)
         self.chains: Chains = Chains(connection, work, keys, before.chains if before else None)
         self.made: dict[str, Made] = reversals.made(connection, numbers) | (before.made if before else {})
-        self.renewals = maintenance.of_rows(connection, [one.place for one in renewing])
+        self.renewals = renewals.of_rows(connection, [one.place for one in renewing])
         self._load_by_code(found, before)
         orders = [one.order_id for one in found if self._effect(one) == "mint_order" and one.order_id is not None]
         self.orders = reversals.left_of_orders(connection, orders)
@@ -193,16 +193,13 @@ class Reversals:
     def _renewal(self, one: Done) -> Decision:
         undone = self.renewals[one.place]
         license, _ = self.chains.now(codes.match_key(one.license_number or ""))
-        now = self.chains.maintenance.get(one.license_number or "")
-        if license is None or license.number != one.license_number or license.state != "active" or now is None:
+        if license is None or license.number != one.license_number or license.state != "active":
             return kept(license.state if license else "-")
-        if (now.starts, now.ends) != (undone.starts, undone.ends):
-            return kept(now.ends.isoformat())
-        if undone.previous is None:
-            del self.chains.maintenance[license.number]
-        else:
-            starts, ends = undone.previous
-            self.chains.maintenance[license.number] = now._replace(starts=starts, ends=ends)
+        now = license.maintenance
+        if now is None or (now.starts, now.ends) != (undone.starts, undone.ends):
+            return kept("-" if now is None else now.ends.isoformat())
+        days = undone.previous
+        license.maintenance = None if days is None else now._replace(starts=days[0], ends=days[1])
         self._give_back(undone.serial_id, undone.quantity)
         self.changes.renewed.append((license, undone))
         return Decision("reverted", license_number=license.number)
@@ -321,11 +318,8 @@ class Reversals:
     def _write_renewals(self, connection: Connection) -> Issued:
         if not self.changes.renewed:
             return {}
-        maintenance.undo(connection, [undone for _, undone in self.changes.renewed])
+        renewals.undo(connection, [undone for _, undone in self.changes.renewed])
         changed = {license.number: license for license, _ in self.changes.renewed}
-        now = {number: self.chains.maintenance.get(number) for number in changed}
-        maintenance.save(connection, {number: one for number, one in now.items() if one is not None})
-        maintenance.delete(connection, [number for number, one in now.items() if one is None])
         return self.chains.sign_again(connection, changed)
 
 

@@ -95,7 +95,7 @@ class Upgrades:
         return self._divide(row, notification, license, decision.effect)
 
     def _offer(self, notification: Notification, license: Held) -> upgrading.Offer:
-        now = self.chains.maintenance.get(license.number)
+        now = license.maintenance
         return upgrading.Offer(
             license.access,
             notification.state,
@@ -111,7 +111,7 @@ class Upgrades:
 
     def _divide(self, row: Asked, notification: Notification, license: Held, release: upgrading.Release) -> Decision:
         quantity, support_contact, host_id, reference = row.values[3:]
-        maintenance = self.chains.maintenance.get(license.number)
+        maintenance = license.maintenance
         if maintenance and support_contact:
             maintenance = maintenance._replace(support_contact=support_contact)
         divided = self.chains.divide(

@@ -16,7 +16,7 @@ from config.wiring import App, child_environment
 from jobs import control, notifying, pipeline
 from models import outbox
 from models.database import fetch, run, scalar, transaction
-from tests.apps import account, licensed, one, outcome_codes, product, state
+from tests.apps import account, licensed, maintain, one, outcome_codes, product, state
 from tests.telling import receivers, told, with_settings
 
 Submit = Callable[..., int]
@@ -171,7 +171,7 @@ def test_owners_are_told_of_their_upgrades_in_one_message_each(app: App, submit:
     licensed(app, submit, "MANY", *(f"CERT-{number:03};SUITE;3.0;2;12" for number in range(101)))
     licensed(app, submit, "FEW", "CERT-900;SUITE;3.0;5;12")
     with transaction(app.engine) as connection:
-        run(connection, "UPDATE maintenance SET starts = '2020-01-01', ends = '2022-01-01'", {})
+        maintain(connection, "2020-01-01", "2022-01-01")
     batch_id = submit("Product;Release\nSUITE;4.0\n", "notify-upgrades", "VENDOR")
     found = dict(told(app, "upgrades.notified"))
     assert set(found) == {"MANY", "FEW"}

@@ -19,7 +19,7 @@ CATALOGUE = {"products", "releases", "upgrade_paths"}
 OWN = {
     "accounts", "api_tokens", "approvals", "batches", "chunks", "commitments", "contract_lines", "contracts",
     "delegations", "deliveries", "draw_downs", "drop_boxes", "events", "header_mappings", "hidden_results", "licenses",
-    "mail_subscriptions", "maintenance", "notifications", "outcomes", "previews", "rows", "serials", "sessions",
+    "mail_subscriptions", "notifications", "outcomes", "previews", "rows", "serials", "sessions",
     "shares", "ssh_keys", "statements", "uploads", "usage_reports", "user_fields", "users", "vouchers",
     "webhook_endpoints",
 }  # fmt: skip
@@ -105,7 +105,7 @@ def test_an_owner_sees_its_own_and_strangers_see_nothing(app: App, world: World)
 def test_an_account_sees_what_was_delegated_and_shared(app: App, world: World):
     """A distributor sees its customer's licenses and contracts but no batches; a friend sees one license, no more."""
     distributor, friend, owner = seen(app, "DIST"), seen(app, "FRIEND"), seen(app, "ONE")
-    for table in ("licenses", "maintenance", "contracts", "statements", "usage_reports", "serials", "user_fields"):
+    for table in ("licenses", "contracts", "statements", "usage_reports", "serials", "user_fields"):
         assert distributor[table] == owner[table] > 0, table
     for table in (
         "batches", "rows", "outcomes", "users", "api_tokens", "uploads", "sessions", "vouchers", "webhook_endpoints",
@@ -113,8 +113,8 @@ def test_an_account_sees_what_was_delegated_and_shared(app: App, world: World):
     ):  # fmt: skip
         assert distributor[table] == friend[table] == 0, table
     assert owner["licenses"] == 3  # two certificates and a draw-down
-    assert {table: friend[table] for table in ("licenses", "shares", "user_fields", "maintenance")} == {
-        "licenses": 1, "shares": 1, "user_fields": 1, "maintenance": 1,
+    assert {table: friend[table] for table in ("licenses", "shares", "user_fields")} == {
+        "licenses": 1, "shares": 1, "user_fields": 1,
     }  # fmt: skip
     assert friend["contracts"] == friend["serials"] == 0
 

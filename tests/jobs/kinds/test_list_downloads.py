@@ -14,7 +14,7 @@ from config.wiring import App
 from jobs import status
 from models.database import run, transaction
 from storage.objects import ObjectStore
-from tests.apps import account, answers, kept, licensed, one, outcome_codes, previewed_codes, product
+from tests.apps import account, answers, kept, licensed, maintain, one, outcome_codes, previewed_codes, product
 
 Submit = Callable[..., int]
 SHA = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -44,7 +44,7 @@ def licenses(app: App, submit: Submit) -> list[str]:
         app, submit, "MINE", "CERT-001;SUITE;3.0;10;12", "CERT-002;SUITE;3.0;1;", "CERT-003;BOX;;4;", host="H1"
     )
     with transaction(app.engine) as connection:
-        run(connection, "UPDATE maintenance SET starts = '2020-01-01', ends = '2021-06-30'", {})
+        maintain(connection, "2020-01-01", "2021-06-30")
     return found
 
 
@@ -90,9 +90,8 @@ def test_a_renewal_after_a_lapse_keeps_what_was_covered_before(app: App, submit:
     submit(f"License;Renewal serial\n{licenses[0]};RENEW-01\n", "renew-maintenance", "MINE")
     with transaction(app.engine) as connection:
         # No file may claim a date in the future, so the renewal is put back to where a release is.
-        day = "UPDATE {} SET starts = '2021-12-01', ends = '2022-11-30'"
-        run(connection, day.format("maintenance"), {})
-        run(connection, day.format("renewals"), {})
+        maintain(connection, "2021-12-01", "2022-11-30")
+        run(connection, "UPDATE renewals SET starts = '2021-12-01', ends = '2022-11-30'", {})
     versions = {row[2] for row in listed(app, downloads(submit, licenses[0]))}
     assert versions == {"3.0", "4.0", "4.5", "5.0"}
 

@@ -8,8 +8,7 @@ from datetime import date
 import pytest
 
 from config.wiring import App
-from models import maintenance
-from models.maintenance import Maintenance
+from models.database import fetch
 from signing.tokens import claims_of
 from tests.apps import account, answers, kept, licensed, one, outcome_codes, previewed_codes, product
 
@@ -56,8 +55,9 @@ def test_the_key_says_how_long_it_is_maintained(app: App, submit: Submit, licens
     """The license has a new key that carries the last day, and the answer names it."""
     batch = load(submit, f"{licenses[0]};;2026-01-01;2026-12-31;gold;help@b.it")
     with app.engine.connect() as connection:
-        found = maintenance.of_licenses(connection, licenses)
-    assert found == {licenses[0]: Maintenance(date(2026, 1, 1), date(2026, 12, 31), "gold", "help@b.it")}
+        query = "SELECT number, maintained_from, maintained_until, support_level, support_contact FROM licenses"
+        found = {row[0]: row[1:] for row in fetch(connection, query, {}) if row[1]}
+    assert found == {licenses[0]: (date(2026, 1, 1), date(2026, 12, 31), "gold", "help@b.it")}
     claims = claims_of(one(app, "SELECT key FROM licenses WHERE number = %(n)s", n=licenses[0]))
     assert (claims.license_number, claims.maintained_until) == (licenses[0], date(2026, 12, 31))
     assert answers(app, batch)[0].license_number == licenses[0]

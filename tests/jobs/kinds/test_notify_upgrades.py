@@ -11,7 +11,7 @@ import pytest
 from config.wiring import App
 from jobs import running, status
 from models.database import run, transaction
-from tests.apps import account, answers, kept, licensed, one, outcome_codes, previewed_codes, product
+from tests.apps import account, answers, kept, licensed, maintain, one, outcome_codes, previewed_codes, product
 
 Submit = Callable[..., int]
 
@@ -44,8 +44,8 @@ def licenses(app: App, submit: Submit) -> list[str]:
         "CERT-006;SUITE;3.0;3;12",
     )
     with transaction(app.engine) as connection:
-        run(connection, "UPDATE maintenance SET starts = '2020-01-01', ends = '2022-01-01'", {})
-        lapsed = "UPDATE maintenance SET ends = '2021-12-31' WHERE license_number = %(n)s"
+        maintain(connection, "2020-01-01", "2022-01-01")
+        lapsed = "UPDATE licenses SET maintained_until = '2021-12-31' WHERE number = %(n)s"
         run(connection, lapsed, {"n": found[1]})
     return found
 

@@ -9,10 +9,9 @@ import pytest
 
 from config.wiring import App
 from licensing.terms import add_months
-from models import maintenance
 from models.database import fetch, run, transaction
 from signing.tokens import claims_of
-from tests.apps import account, kept, outcome_codes, product
+from tests.apps import account, kept, maintain, outcome_codes, product
 
 Submit = Callable[..., int]
 HEADER = "License;Serial;Renewal serial\n"
@@ -79,15 +78,15 @@ def test_the_license_stays_and_its_key_says_until_when(app: App, submit: Submit,
     renew(submit, f"{licenses[0]};;RENEW-05", f"{licenses[0]};;RENEW-07")
     today = datetime.now(UTC).date()
     with app.engine.connect() as connection:
-        query = "SELECT key FROM licenses WHERE number = %(n)s"
-        claims = claims_of(fetch(connection, query, {"n": licenses[0]})[0][0])
-        now = maintenance.of_licenses(connection, [licenses[0]])[licenses[0]]
-    assert (now.starts, now.ends, now.level) == (
+        query = "SELECT key, maintained_from, maintained_until, support_level FROM licenses WHERE number = %(n)s"
+        ((key, starts, ends, level),) = fetch(connection, query, {"n": licenses[0]})
+    claims = claims_of(key)
+    assert (starts, ends, level) == (
         today,
         add_months(add_months(add_months(today, 12), 12), 6),
         "platinum",
     )
-    assert (claims.license_number, claims.maintained_until, claims.quantity) == (licenses[0], now.ends, 5)
+    assert (claims.license_number, claims.maintained_until, claims.quantity) == (licenses[0], ends, 5)
 
 
 def test_a_serial_with_several_licenses_must_be_told_apart(app: App, submit: Submit, licenses: list[str]) -> None:
@@ -100,7 +99,7 @@ def test_a_lapse_is_refused_where_the_product_says_so(app: App, submit: Submit, 
     """A product whose policy is to refuse answers with the day that maintenance lapsed."""
     with transaction(app.engine) as connection:
         run(connection, "UPDATE products SET lapse_policy = 'refuse'", {})
-        run(connection, "UPDATE maintenance SET starts = '2020-01-01', ends = '2021-06-30'", {})
+        maintain(connection, "2020-01-01", "2021-06-30")
     batch = renew(submit, f"{licenses[0]};;RENEW-05")
     assert outcome_codes(app, batch) == ["maintenance_lapsed"]
     with app.engine.connect() as connection:

@@ -9,7 +9,7 @@ import pytest
 from config.wiring import App
 from models.database import fetch, run, transaction
 from signing.tokens import claims_of
-from tests.apps import account, kept, outcome_codes, product
+from tests.apps import account, kept, maintain, outcome_codes, product
 
 Submit = Callable[..., int]
 HEADER = "Notification ID;License;Product;Quantity;Support contact;Host ID;Reference\n"
@@ -36,7 +36,7 @@ def licenses(app: App, submit: Submit) -> list[str]:
     submit(loaded, "load-serials", "VENDOR")
     batch = submit("Serial;E-mail\nCERT-001;a@b.it\nCERT-002;a@b.it\n", "register-serials", "MINE")
     with transaction(app.engine) as connection:
-        run(connection, "UPDATE maintenance SET starts = '2020-01-01', ends = '2022-12-31'", {})
+        maintain(connection, "2020-01-01", "2022-12-31")
         query = "SELECT license_number FROM outcomes WHERE batch_id = %(b)s ORDER BY ordinal"
         found = [row[0] for row in fetch(connection, query, {"b": batch})]
         for key, license, sku, version in (("N1", found[0], "SUITE", "5.0"), ("N2", found[1], "TOOL", "2.0")):
@@ -94,8 +94,8 @@ def test_the_new_key_keeps_its_maintenance_and_the_chain_is_traced(
     upgrade(submit, "N-1;;SUITE;10;new@b.it;H7;")
     with app.engine.connect() as connection:
         query = (
-            "SELECT l.key, l.parent_number, l.cause, o.state, m.support_contact FROM licenses l"
-            " JOIN licenses o ON o.number = l.parent_number JOIN maintenance m ON m.license_number = l.number"
+            "SELECT l.key, l.parent_number, l.cause, o.state, l.support_contact FROM licenses l"
+            " JOIN licenses o ON o.number = l.parent_number"
         )
         ((key, parent, cause, state, contact),) = fetch(connection, query, {})
     claims = claims_of(key)
@@ -124,7 +124,7 @@ def test_the_rest_of_a_moved_license_is_upgraded(app: App, submit: Submit, licen
 def test_a_lapse_is_told_with_its_day(app: App, submit: Submit, licenses: list[str]) -> None:
     """Maintenance that ended before the release does not cover it."""
     with transaction(app.engine) as connection:
-        run(connection, "UPDATE maintenance SET ends = '2021-12-31'", {})
+        run(connection, "UPDATE licenses SET maintained_until = '2021-12-31' WHERE maintained_from IS NOT NULL", {})
     batch = upgrade(submit, "N-1;;SUITE;1;;;")
     with app.engine.connect() as connection:
         query = "SELECT code, detail FROM outcomes WHERE batch_id = %(b)s"

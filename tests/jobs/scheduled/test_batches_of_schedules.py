@@ -12,7 +12,7 @@ import pytest
 from config.wiring import App
 from models.database import fetch, run, transaction
 from scheduler import planning, running, schedules
-from tests.apps import account, licensed, one, outcome_codes, product, state
+from tests.apps import account, licensed, maintain, one, outcome_codes, product, state
 from tests.scheduler.test_running import quick
 
 Submit = Callable[..., int]
@@ -148,7 +148,7 @@ def test_owners_are_notified_of_each_release_that_is_due(app: App, submit: Submi
     submit("\n".join(releases), "load-products", "VENDOR")
     licensed(app, submit, "MINE", "CERT-001;SUITE;3.0;2;12")
     with transaction(app.engine) as connection:
-        run(connection, "UPDATE maintenance SET starts = '2020-01-01', ends = '2029-12-31'", {})
+        maintain(connection, "2020-01-01", "2029-12-31")
     add(app, "notify-upgrades")
     told = run_now(app, "notify-upgrades")
     drive()

@@ -14,7 +14,7 @@ from jobs.kinds.registry import KINDS
 from models import expiry, vouchers
 from models.database import run, scalar, transaction
 from scheduler import schedules
-from tests.apps import account, answers, kept, licensed, one, outcome_codes, product
+from tests.apps import account, answers, kept, licensed, maintain, one, outcome_codes, product
 from tests.scheduler.test_running import stock
 
 Submit = Callable[..., int]
@@ -102,7 +102,7 @@ def twins(app: App, submit: Submit) -> list[str]:
     terms = "Contract;Customer number;Product;Quantity;Term start;Term (months)\n"
     submit(terms + "".join(f"FC-{n};MINE;SUITE;10;{TODAY};12\n" for n in range(2)), "load-contracts", "VENDOR")
     with transaction(app.engine) as connection:
-        run(connection, "UPDATE maintenance SET starts = '2020-01-01', ends = '2029-12-31'", {})
+        maintain(connection, "2020-01-01", "2029-12-31")
     return found
 
 
