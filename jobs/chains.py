@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from jobs import numbers
+from jobs import numbers as fresh
 from jobs.issuing import NewLicense, issue
 from jobs.kind import Asked, Issued, Work
-from licensing import codes, terms
+from licensing import terms
 from models import licenses
 from models.licenses import Child, Held, Shown
 from signing.tokens import LicenseClaims
@@ -27,35 +27,31 @@ class Chains:
         self,
         connection: Connection,
         work: Work,
-        keys: Sequence[str],
+        numbers: Sequence[str],
         before: Chains | None = None,
         *,
         are_locked: bool = False,
     ) -> None:
-        """``keys``: the license number of each row, as ``match_key`` writes it; ``are_locked``: their chains are."""
+        """``numbers``: one for each row, the license that it names; ``are_locked``: their chains are."""
         self.work = work
-        found = self._held(connection, list(set(keys)), lock=not (work.is_preview or are_locked))
-        self.named = {key: license.number for key, license in found.items()}
-        self.licenses = {license.number: license for license in found.values()}
+        self.licenses = self._held(connection, list(set(numbers)), lock=not (work.is_preview or are_locked))
         self.children: dict[str, list[Child]] = {}
         self.rest: dict[str, str] = {}  # by the license that was split
         ended = [license.number for license in self.licenses.values() if license.state != "active"]
         for child in licenses.children(connection, ended) if ended else ():
             self._learn(child)
-        rests = [codes.match_key(number) for number in self.rest.values()]
-        if rests:
-            more = self._held(connection, rests, lock=False)
-            self.licenses |= {license.number: license for license in more.values()}
-        self.fresh_numbers = iter(numbers.license_numbers(2 * len(keys)))
+        if self.rest:
+            self.licenses |= self._held(connection, list(self.rest.values()), lock=False)
+        self.fresh_numbers = iter(fresh.license_numbers(2 * len(numbers)))
         if before is not None:
             self.licenses |= before.licenses
             self.children |= before.children
             self.rest |= before.rest
 
-    def _held(self, connection: Connection, keys: Sequence[str], *, lock: bool) -> dict[str, Held]:
+    def _held(self, connection: Connection, numbers: Sequence[str], *, lock: bool) -> dict[str, Held]:
         account = self.work.account
         is_vendor = account.type == "vendor"
-        return licenses.held(connection, keys, account_id=account.id, is_vendor=is_vendor, lock=lock)
+        return licenses.held(connection, numbers, account_id=account.id, is_vendor=is_vendor, lock=lock)
 
     def _learn(self, child: Child) -> None:
         if child.cause == "split":
@@ -63,25 +59,24 @@ class Chains:
         else:
             self.children.setdefault(child.parent, []).append(child)
 
-    def now(self, key: str) -> tuple[Held | None, list[Child]]:
-        """What is left of the license with a key, and all that was made of the rest of it, oldest first."""
-        number = self.named.get(key)
-        return (None, []) if number is None else self.left_of(number)
+    def now(self, number: str) -> tuple[Held | None, list[Child]]:
+        """What is left of a license, and all that was made of the rest of it, oldest first."""
+        return self.left_of(number) if number in self.licenses else (None, [])
 
     def left_of(self, number: str) -> tuple[Held, list[Child]]:
-        """The same of a license that is here, by its number."""
+        """The same of a license that is here."""
         made = list(self.children.get(number, ()))
         while number in self.rest:
             number = self.rest[number]
             made += self.children.get(number, ())
         return self.licenses[number], made
 
-    def divide(self, row: Asked, old: Held, cause: str, quantity: int, **changes: object) -> Divided:
-        """Replace a license, in memory: so much of it by one that differs in ``changes``, the rest by one like it."""
-        divided = Divided(old, self._successor(row, old, cause, quantity, **changes))
-        self._learn(Child(divided.new.number, old.number, cause, divided.new.host_id or "", quantity))
-        if quantity < old.quantity:
-            divided.rest = self._keep(row, old, old.quantity - quantity)
+    def divide(self, row: Asked, old: Held, new: NewLicense) -> Divided:
+        """Replace a license, in memory: as much of it as its :meth:`successor` has, and the rest by one like it."""
+        divided = Divided(old, new)
+        self._learn(Child(new.number, old.number, new.cause or "", new.host_id or "", new.quantity))
+        if new.quantity < old.quantity:
+            divided.rest = self._keep(row, old, old.quantity - new.quantity)
         old.state = divided.state
         return divided
 
@@ -93,21 +88,18 @@ class Chains:
 
     def _keep(self, row: Asked, old: Held, quantity: int) -> NewLicense:
         """What is left of a license, as a license of its own that its number stands for from now on."""
-        rest = self._successor(row, old, "split", quantity)
+        rest = self.successor(row, old, "split", quantity)
         self._learn(Child(rest.number, old.number, "split", old.host_id or "", quantity))
-        self.licenses[rest.number] = replace(old, number=rest.number, quantity=quantity, root=old.root)
+        self.licenses[rest.number] = replace(old, number=rest.number, quantity=quantity)
         return rest
 
-    def _successor(self, row: Asked, old: Held, cause: str, quantity: int, **changes: object) -> NewLicense:
-        number = next(self.fresh_numbers)
-        new = NewLicense(
-            row.ordinal, number, old.customer_id, old.customer_number, old.product_id, old.sku, old.version, quantity,
-            old.host_id, None, old.valid_until, old.maintenance, old.serial_id, None,
+    def successor(self, row: Asked, old: Held, cause: str, quantity: int) -> NewLicense:
+        """A license like an old one, to be changed in what sets it apart before it replaces that one."""
+        return NewLicense(
+            row.ordinal, next(self.fresh_numbers), old.customer_id, old.customer_number, old.product_id, old.sku,
+            old.version, quantity, old.host_id, None, old.valid_until, old.maintenance, old.serial_id, None,
             old.contract_line_id, cause, old.number, old.root,
         )  # fmt: skip
-        for name, value in changes.items():
-            setattr(new, name, value)
-        return new
 
     def apply(self, connection: Connection, divided: Sequence[Divided]) -> Issued:
         """Make the replacements true: end the old licenses, sign and write the new ones, carry over what is theirs."""
@@ -119,8 +111,10 @@ class Chains:
             ended = [one.old.number for one in divided if one.state == state]
             if ended:
                 licenses.end(connection, ended, state, self.work.at)
-        parents = {license.number: license.parent or "" for license in new}
-        licenses.carry_over(connection, [(_stored(number, parents), number) for number in parents])
+        if rich := licenses.with_belongings(connection, list({one.old.number for one in divided})):
+            parents = {license.number: license.parent or "" for license in new}
+            pairs = [(_stored(number, parents), number) for number in parents]
+            licenses.carry_over(connection, [pair for pair in pairs if pair[0] in rich])
         return issued
 
     def sign_again(self, connection: Connection, changed: Mapping[str, Held]) -> Issued:

@@ -18,19 +18,19 @@ from models.licenses import Held
 class Named:
     """The licenses that the rows of a slice name: pairs of a license cell and a serial cell, either may be blank.
 
-    ``keys`` are all that may be meant, as ``match_key`` writes them.
+    ``numbers`` are all that may be meant.
     """
 
     def __init__(self, connection: Connection, pairs: Sequence[tuple[str | None, str | None]]) -> None:
         serials = {codes.match_key(serial) for license, serial in pairs if serial and not license}
         self._of_serial = licenses.of_serial_keys(connection, list(serials)) if serials else {}
-        keys = {codes.match_key(license) for license, _ in pairs if license}
-        self.keys = list(keys | {codes.match_key(number) for made in self._of_serial.values() for number in made})
+        numbers = {codes.written(license) for license, _ in pairs if license}
+        self.numbers = list(numbers | {number for made in self._of_serial.values() for number in made})
 
-    def key(self, license: str | None, serial: str | None) -> tuple[str, Decision | None]:
-        """The key of the license that a row means; with the refusal where it means none, or one of several."""
+    def number(self, license: str | None, serial: str | None) -> tuple[str, Decision | None]:
+        """The number of the license that a row means; with the refusal where it means none, or one of several."""
         if license:
-            return codes.match_key(license), None
+            return codes.written(license), None
         if not serial:
             return "", Decision("license_required", field="license")
         made = self._of_serial.get(codes.match_key(serial), [])
@@ -38,7 +38,7 @@ class Named:
             return "", Decision("several_licenses", str(len(made)), field="serial")
         if not made:
             return "", Decision("unknown_license", field="serial")
-        return codes.match_key(made[0]), None
+        return made[0], None
 
 
 class Holdings:
@@ -52,16 +52,16 @@ class Holdings:
         before: Holdings | None = None,
     ) -> None:
         self.named = Named(connection, pairs)
-        self.chains: Chains = Chains(connection, work, self.named.keys, None if before is None else before.chains)
+        self.chains: Chains = Chains(connection, work, self.named.numbers, None if before is None else before.chains)
 
     def find(self, needed: Access, license: str | None, serial: str | None = None) -> Held | Decision:
         """What is left of the license that a row means, which is active; or why the account may not do this with it."""
-        key, refused = self.named.key(license, serial)
+        number, refused = self.named.number(license, serial)
         if refused is not None:
             return refused
-        found, _ = self.chains.now(key)
+        found, _ = self.chains.now(number)
         if found is None:
-            return holding.unknown(key)
-        if refused := holding.refusal(key, found.access, needed):
+            return holding.unknown(number)
+        if refused := holding.refusal(number, found.access, needed):
             return refused
         return found if found.state == "active" else Decision("license_not_active", found.state, field="license")

@@ -54,7 +54,7 @@ def present_verdict(app: App, verdict: Verdict) -> Verdict:
 
 def _number(typed: str) -> str:
     """A license number as it is stored."""
-    return codes.grouped(codes.match_key(typed))
+    return codes.written(typed)
 
 
 def condition(text: str) -> Condition:

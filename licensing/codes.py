@@ -172,6 +172,11 @@ def grouped(key: str) -> str:
     return "-".join([key[:3], *(rest[start : start + length] for start in range(0, len(rest), length))])
 
 
+def written(text: str) -> str:
+    """A code of ours as it is written, however it was typed."""
+    return grouped(match_key(text))
+
+
 def check(key: str) -> Standing:
     """Whether a :func:`match_key` is a code of ours, one of ours with a typing error, or of another system."""
     form = FORMS.get(key[:3])

@@ -13,7 +13,7 @@ from licensing.holding import Access, refusal, unknown
 class Request(NamedTuple):
     """What a row asks for. ``quantity`` None: all of it."""
 
-    key: str
+    number: str
     new_host_id: str
     quantity: int | None
 
@@ -51,8 +51,8 @@ def moves_that_count(moves: Sequence[date], window: int | None, today: date) -> 
 def decide_rehost(request: Request, offer: Offer | None, earlier: Sequence[Moved], *, today: date) -> Decision:
     """The answer to one row of ``rehost-licenses``; a license of someone else's does not exist."""
     if offer is None:
-        return unknown(request.key)
-    if refused := refusal(request.key, offer.access, "manage"):
+        return unknown(request.number)
+    if refused := refusal(request.number, offer.access, "manage"):
         return refused
     for moved in earlier:
         if moved.host_id == request.new_host_id and request.quantity in (None, moved.quantity):

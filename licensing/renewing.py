@@ -51,12 +51,12 @@ def renewed_period(starts: date | None, ends: date | None, months: int, policy: 
 
 
 def decide_renewal(
-    key: str, offer: Offer | None, renewal_key: str, renewal: Renewal | None, *, today: date
+    number: str, offer: Offer | None, renewal_key: str, renewal: Renewal | None, *, today: date
 ) -> Decision:
     """The answer to one row of ``renew-maintenance``; ``effect`` of ``renewed`` is (first day, last day)."""
     if offer is None:
-        return unknown(key)
-    if refused := refusal(key, offer.access, "manage"):
+        return unknown(number)
+    if refused := refusal(number, offer.access, "manage"):
         return refused
     if renewal is None:
         code = "mistyped_code" if check(renewal_key) == "mistyped" else "unknown_serial"

@@ -22,7 +22,6 @@ from sqlalchemy import (
     text,
 )
 
-from licensing import codes
 from licensing.holding import Access
 from models.database import copy_in, fetch, metadata, run
 
@@ -204,17 +203,13 @@ WHERE l.number = ANY(%(numbers)s)
 
 
 def held(
-    connection: Connection, keys: Sequence[str], *, account_id: int, is_vendor: bool, lock: bool
+    connection: Connection, numbers: Sequence[str], *, account_id: int, is_vendor: bool, lock: bool
 ) -> dict[str, Held]:
-    """The licenses with these look-up keys, by key, and what an account may do with each; chains locked when ``lock``.
-
-    A key is a license number as ``licensing.codes.match_key`` writes it.
-    """
-    numbers = {codes.grouped(key): key for key in keys}
+    """Licenses by number, and what an account may do with each; their chains are locked when ``lock``."""
     if lock:
-        lock_chains(connection, list(numbers))
+        lock_chains(connection, numbers)
     rows = fetch(connection, _HELD, {"numbers": list(numbers), "account": account_id, "vendor": is_vendor})
-    return {numbers[row[0]]: Held(*(*row[:-4], _maintained(*row[-4:]))) for row in rows}
+    return {row[0]: Held(*(*row[:-4], _maintained(*row[-4:]))) for row in rows}
 
 
 # Arrays, as an index is then gone through once, in order; a join would search it anew for each license.
@@ -348,9 +343,15 @@ def maintain(connection: Connection, changed: Mapping[str, tuple[str, Maintenanc
     )
 
 
+def with_belongings(connection: Connection, numbers: Sequence[str]) -> set[str]:
+    """Those of these licenses that their owners keep something beside: see :func:`carry_over`."""
+    queries = (f"SELECT license_number FROM {table} WHERE license_number = ANY(%(numbers)s)" for table in _BELONGINGS)
+    return {row[0] for row in fetch(connection, " UNION ".join(queries), {"numbers": list(numbers)})}
+
+
 def carry_over(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
     """Give licenses what their owners keep beside the one that they replace: pairs of (old number, new number)."""
-    for table, columns in (("shares", "account_id, permission, state, since"), ("user_fields", _USER_FIELD)):
+    for table, columns in _BELONGINGS.items():
         run(
             connection,
             f"INSERT INTO {table} (license_number, {columns}) SELECT w.new, {columns} FROM {table} t"
@@ -359,7 +360,10 @@ def carry_over(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None
         )
 
 
-_USER_FIELD = "name, type, value, account_id, changed_at"
+_BELONGINGS = {
+    "shares": "account_id, permission, state, since",
+    "user_fields": "name, type, value, account_id, changed_at",
+}
 
 
 class Shown(NamedTuple):

@@ -61,7 +61,7 @@ class Draws:
         self.chains: Chains = Chains(
             connection,
             work,
-            [codes.match_key(row[6]) for row in rows if row[6]],
+            [codes.written(row[6]) for row in rows if row[6]],
             None if before is None else before.chains,
         )
         if before is not None:
@@ -130,11 +130,11 @@ class Draws:
         quantity, reference, license_code = -row.values[2], row.values[5], row.values[6]
         if not license_code:
             return Decision("license_required", field="license")
-        key = codes.match_key(license_code)
-        license, _ = self.chains.now(key)
+        number = codes.written(license_code)
+        license, _ = self.chains.now(number)
         if license is None:
-            return unknown(key)
-        if refused := refusal(key, license.access, "manage"):
+            return unknown(number)
+        if refused := refusal(number, license.access, "manage"):
             return refused
         is_of_line = license.contract_line_id == line.id
         returned = drawing.Returned(license.state, license.quantity, is_of_line)

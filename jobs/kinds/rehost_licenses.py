@@ -25,8 +25,8 @@ class Moves:
 
     def __init__(self, connection: Connection, work: Work, rows: Sequence[Values], before: Moves | None = None) -> None:
         self.work = work
-        self.keys = {row[0]: codes.match_key(row[0]) for row in rows}
-        named = [self.keys[row[0]] for row in rows]
+        self.numbers = {row[0]: codes.written(row[0]) for row in rows}
+        named = [self.numbers[row[0]] for row in rows]
         self.chains: Chains = Chains(connection, work, named, None if before is None else before.chains)
         known = self.chains.licenses.values()
         self.products = products.by_id(connection, list({license.product_id for license in known}))
@@ -36,8 +36,8 @@ class Moves:
     def decide(self, row: Asked) -> Decision:
         """Whether (part of) the row's license moves, or moved there before, or why not."""
         code, new_host_id, quantity = row.values
-        request = rehosting.Request(self.keys[code], new_host_id, quantity)
-        license, made = self.chains.now(request.key)
+        request = rehosting.Request(self.numbers[code], new_host_id, quantity)
+        license, made = self.chains.now(request.number)
         if license is None:
             return rehosting.decide_rehost(request, None, (), today=self.work.today)
         product = self.products[license.product_id]
@@ -59,7 +59,9 @@ class Moves:
         if decision.code != "issued":
             return decision
         moved = quantity or license.quantity
-        divided = self.chains.divide(row, license, "rehost", moved, host_id=new_host_id)
+        new = self.chains.successor(row, license, "rehost", moved)
+        new.host_id = new_host_id
+        divided = self.chains.divide(row, license, new)
         if divided.rest is None:
             return decision._replace(license_number=divided.new.number, effect=divided)
         self.moves[divided.rest.number] = self.moves.get(license.number, [])

@@ -34,7 +34,7 @@ class Renewals:
     ) -> None:
         self.work = work
         self.named = Named(connection, [(row[0], row[1]) for row in rows])
-        self.chains: Chains = Chains(connection, work, self.named.keys, None if before is None else before.chains)
+        self.chains: Chains = Chains(connection, work, self.named.numbers, None if before is None else before.chains)
         self.serials: dict[str, Serial] = serials.by_key(
             connection, list({codes.match_key(row[2]) for row in rows}), lock=not work.is_preview
         ) | (before.serials if before else {})
@@ -47,14 +47,14 @@ class Renewals:
     def decide(self, row: Asked) -> Decision:
         """Whether the renewal extends the row's license, or did so before, or why not."""
         code, serial_code, renewal_code = row.values
-        key, refusal = self.named.key(code, serial_code)
+        number, refusal = self.named.number(code, serial_code)
         if refusal is not None:
             return refusal
-        license, _ = self.chains.now(key)
+        license, _ = self.chains.now(number)
         renewal_key = codes.match_key(renewal_code)
         renewal = self.serials.get(renewal_key)
         decision = renewing.decide_renewal(
-            key,
+            number,
             None if license is None else self._offer(license),
             renewal_key,
             None if license is None or renewal is None else self._renewal(license, renewal),

@@ -70,11 +70,11 @@ class Reversals:
         found = [self.done[row[0], row[1]] for row in rows if (row[0], row[1]) in self.done]
         numbers = [number for one in found for number in (one.license_number, _rest(one)) if number]
         renewing = [one for one in found if self._effect(one) == "renewal"]
-        keys = [codes.match_key(one.license_number or "") for one in renewing]
+        renewed = [one.license_number or "" for one in renewing]
         self._load_pools(found, before)
         if not work.is_preview:
             licenses.lock_chains(connection, numbers)
-        self.chains: Chains = Chains(connection, work, keys, before.chains if before else None)
+        self.chains: Chains = Chains(connection, work, renewed, before.chains if before else None)
         self.made: dict[str, Made] = reversals.made(connection, numbers) | (before.made if before else {})
         self.renewals = renewals.of_rows(connection, [one.place for one in renewing])
         self._load_by_code(found, before)
@@ -192,7 +192,7 @@ class Reversals:
 
     def _renewal(self, one: Done) -> Decision:
         undone = self.renewals[one.place]
-        license, _ = self.chains.now(codes.match_key(one.license_number or ""))
+        license, _ = self.chains.now(one.license_number or "")
         if license is None or license.number != one.license_number or license.state != "active":
             return kept(license.state if license else "-")
         now = license.maintenance

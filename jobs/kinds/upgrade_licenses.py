@@ -35,7 +35,7 @@ class Upgrades:
     ) -> None:
         self.work = work
         self.keys = {row[0]: codes.match_key(row[0]) for row in rows if row[0]}
-        by_license = {codes.grouped(codes.match_key(row[1])) for row in rows if row[1] and not row[0]}
+        by_license = {codes.written(row[1]) for row in rows if row[1] and not row[0]}
         self.sent = notifications.keys_of_licenses(connection, list(by_license)) if by_license else {}
         keys = list({*self.keys.values(), *(key for sent in self.sent.values() for key in sent)})
         if not work.is_preview:  # chains are what every kind locks: whoever holds one has its notifications, too
@@ -45,7 +45,7 @@ class Upgrades:
         self.chains: Chains = Chains(
             connection,
             work,
-            [codes.match_key(one.license_number) for one in meant],
+            [one.license_number for one in meant],
             None if before is None else before.chains,
             are_locked=True,
         )
@@ -69,7 +69,7 @@ class Upgrades:
         """The notification that a row means: the one it names, or the only one of the license that it names."""
         if row[0]:
             return self.keys[row[0]]
-        sent = self.sent.get(codes.grouped(codes.match_key(row[1])), []) if row[1] else []
+        sent = self.sent.get(codes.written(row[1]), []) if row[1] else []
         return sent[0] if len(sent) == 1 else ""
 
     def decide(self, row: Asked) -> Decision:
@@ -78,7 +78,7 @@ class Upgrades:
         key = self._key(row.values)
         if not code and not license_code:
             return Decision("license_required", field="license")
-        if not key and license_code and len(self.sent.get(codes.grouped(codes.match_key(license_code)), [])) > 1:
+        if not key and license_code and len(self.sent.get(codes.written(license_code), [])) > 1:
             return Decision("several_notifications", field="notification_id")
         request = upgrading.Request(key, sku.upper(), quantity, host_id or "", reference or "")
         notification = self.notifications.get(key)
@@ -111,29 +111,19 @@ class Upgrades:
 
     def _divide(self, row: Asked, notification: Notification, license: Held, release: upgrading.Release) -> Decision:
         quantity, support_contact, host_id, reference = row.values[3:]
-        maintenance = license.maintenance
-        if maintenance and support_contact:
-            maintenance = maintenance._replace(support_contact=support_contact)
-        divided = self.chains.divide(
-            row,
-            license,
-            "upgrade",
-            quantity,
-            product_id=self.product_ids[release.sku],
-            sku=release.sku,
-            version=release.version,
-            host_id=host_id or license.host_id,
-            reference=reference,
-            notification_id=notification.id,
-            maintenance=maintenance,
-        )
+        new = self.chains.successor(row, license, "upgrade", quantity)
+        new.product_id, new.sku, new.version = self.product_ids[release.sku], release.sku, release.version
+        new.host_id, new.reference, new.notification_id = host_id or license.host_id, reference, notification.id
+        if new.maintenance and support_contact:
+            new.maintenance = new.maintenance._replace(support_contact=support_contact)
+        divided = self.chains.divide(row, license, new)
         notification.remaining -= quantity
         self.earlier[notification.id].append(
-            Earlier(divided.new.number, release.sku, divided.new.host_id or "", quantity, reference or "")
+            Earlier(new.number, release.sku, new.host_id or "", quantity, reference or "")
         )
         if divided.rest is None:
-            return Decision("issued", license_number=divided.new.number, effect=divided)
-        return Decision("issued_in_part", divided.rest.number, license_number=divided.new.number, effect=divided)
+            return Decision("issued", license_number=new.number, effect=divided)
+        return Decision("issued_in_part", divided.rest.number, license_number=new.number, effect=divided)
 
     def apply(self, connection: Connection, asked: Sequence[Asked]) -> Issued:
         """End the old licenses, issue the new ones, and take the quantities off the notifications."""

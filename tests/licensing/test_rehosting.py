@@ -20,8 +20,8 @@ EARLIER = [Moved("KML-1", "H9", 2)]
     ("request_", "offer", "code", "detail"),
     [
         (ASKED, None, "mistyped_code", ""),
-        (ASKED._replace(key="L-77"), None, "unknown_license", ""),
-        (ASKED._replace(key="L-77"), OFFER._replace(access=None), "unknown_license", ""),
+        (ASKED._replace(number="L-77"), None, "unknown_license", ""),
+        (ASKED._replace(number="L-77"), OFFER._replace(access=None), "unknown_license", ""),
         (ASKED, OFFER._replace(access="read"), "license_read_only", ""),
         (ASKED, OFFER._replace(state="revoked"), "license_not_active", "revoked"),
         (ASKED, OFFER._replace(valid_until=TODAY - timedelta(1)), "license_not_active", "expired"),
