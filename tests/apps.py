@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -26,6 +25,7 @@ from storage.opening import open_store
 from tests.databases import copy_over, drop_database, new_database
 
 Submit = Callable[..., int]
+LOOK_SECONDS = 0.05  # how often somebody looks for work where nobody told of any
 KEK = secrets.token_bytes(32)  # one for all apps, so that what is kept of one can be used by others
 
 
@@ -104,10 +104,15 @@ def driver(app: App) -> Callable[[], None]:
     heartbeat = working.Heartbeat(app, "test", "worker", "here", os.getpid())
 
     def work() -> None:
-        for _ in range(1000):
-            sweep.sweep(app)
-            if not working.work_one(app, heartbeat):
+        was_swept = False
+        for _ in range(2000):
+            if working.work_one(app, heartbeat):
+                was_swept = False
+            elif was_swept:
                 return
+            else:
+                sweep.sweep(app)
+                was_swept = True
         raise AssertionError("the work has no end")
 
     return work
@@ -115,27 +120,33 @@ def driver(app: App) -> Callable[[], None]:
 
 def work_off(app: App, batch_id: int, workers: int) -> None:
     """Let so many workers work at once until a batch has ended, or waits at its preview."""
-    ended = threading.Event()
+    ended, worked = threading.Event(), threading.Condition()
 
     def work(number: int) -> None:
         heartbeat = working.Heartbeat(app, f"test {number}", "worker", "here", os.getpid())
         while not ended.is_set():
-            if not working.work_one(app, heartbeat):
-                time.sleep(0.005)
+            did = working.work_one(app, heartbeat)
+            with worked:
+                worked.notify_all() if did else worked.wait(LOOK_SECONDS)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(workers)]
+    sweep.sweep(app)
     for thread in threads:
         thread.start()
     try:
         while True:
-            sweep.sweep(app)
+            with worked:
+                did = worked.wait(LOOK_SECONDS)
+            if not did:
+                sweep.sweep(app)
             with app.engine.connect() as connection:
                 query = "SELECT state FROM batches WHERE id = %(b)s"
                 if fetch(connection, query, {"b": batch_id})[0][0] in ("previewed", "done", "failed"):
                     return
-            time.sleep(0.005)
     finally:
         ended.set()
+        with worked:
+            worked.notify_all()
         for thread in threads:
             thread.join()
 

@@ -302,6 +302,12 @@ def test_every_fault_is_told_and_named():
     assert [w.field for w in warnings] == ["host_id"]
 
 
+def test_every_kind_of_space_is_trimmed():
+    """Whatever Python takes for a space is nothing at the ends of a cell."""
+    spaces = "".join(character for character in map(chr, range(0x110000)) if character.isspace())
+    assert parsing.trim(f"{spaces}x{spaces}") == "x"
+
+
 def test_odd_characters_are_shown():
     """A rejection shows what nobody sees."""
     _, rejections, _ = RowReader(REDEEM, COLUMNS, {}, Habits()).read(["A\u00a0B\u200bC", "a\x00b"])

@@ -21,6 +21,7 @@ from config.wiring import App
 from jobs import users
 from licensing.fields import Language
 from licensing.permissions import Permission
+from tests.web.conftest import TLS
 
 PASSWORD = "correct horse battery"
 CHROMIUM = "/usr/bin/chromium"
@@ -32,7 +33,7 @@ class Person:
     def __init__(self, server: str, language: str = "en") -> None:
         self.server = server
         headers = {"Accept": "text/html", "Accept-Language": language}
-        self.client = httpx.Client(base_url=server, headers=headers, timeout=60, follow_redirects=True)
+        self.client = httpx.Client(base_url=server, headers=headers, verify=TLS, timeout=60, follow_redirects=True)
 
     def sign_in(self, email: str, password: str = PASSWORD, **more: str) -> httpx.Response:
         """Sign in."""
