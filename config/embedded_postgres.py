@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import signal
@@ -30,7 +31,6 @@ _SSL_REQUEST = struct.pack(">II", 8, 80877103)  # the shortest message that the 
 _OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "shared_buffers": "256MB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "wal_buffers": "16MB",
@@ -46,6 +46,12 @@ _OPTIONS = {
     "log_timezone": "UTC",
     "log_checkpoints": "off",
 }
+
+
+def _shared_buffers() -> str:
+    """An eighth of the machine's memory, 128 MB to 1 GB: beside workers, PostgreSQL must not take the usual quarter."""
+    megabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    return f"{min(max(megabytes // 8, 128), 1024)}MB"
 
 
 def process(place: Place) -> psutil.Process | None:
@@ -103,7 +109,8 @@ def _start(place: Place, binaries: Path) -> None:
     for _ in range(3):
         facts["port"] = embedded_processes.free_port(facts.get("port"))
         place.remember(facts)
-        options = " ".join(f"-c {name}='{value}'" for name, value in (_OPTIONS | {"port": str(facts["port"])}).items())
+        all_options = _OPTIONS | {"shared_buffers": _shared_buffers(), "port": str(facts["port"])}
+        options = " ".join(f"-c {name}='{value}'" for name, value in all_options.items())
         wait = ["-w", "-t", str(_START_SECONDS)]
         command = [str(binaries / "pg_ctl"), "-D", str(place.data), "-l", str(place.log), *wait, "-o", options, "start"]
         if place.run(command).returncode == 0:

@@ -140,6 +140,7 @@ def test_a_commit_is_on_disk_and_a_queue_is_kept(home: Path):
                 name: (connection.execute(f"SHOW {name}").fetchone() or [None])[0]
                 for name in ("fsync", "synchronous_commit", "full_page_writes", "max_wal_size", "listen_addresses")
             }
+            buffers = connection.execute("SELECT pg_size_bytes(current_setting('shared_buffers'))").fetchone() or [0]
         with redis.Redis.from_url(urls.redis or "") as client:
             kept = client.config_get("append*") | client.config_get("maxmemory-policy") | client.config_get("bind")
     assert shown == {
@@ -149,6 +150,7 @@ def test_a_commit_is_on_disk_and_a_queue_is_kept(home: Path):
         "max_wal_size": "4GB",
         "listen_addresses": "127.0.0.1",
     }
+    assert 128 << 20 <= buffers[0] <= max(128 << 20, min(1 << 30, psutil.virtual_memory().total // 8))
     assert kept["appendonly"] == "yes"
     assert kept["appendfsync"] == "everysec"
     assert kept["maxmemory-policy"] == "noeviction"

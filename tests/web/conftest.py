@@ -23,9 +23,7 @@ from web.app import create
 
 Client = Callable[..., httpx.Client]
 _idle: list[FastAPI] = []
-TLS = (
-    ssl.create_default_context()
-)  # nobody needs it here, and each client would read all authorities for one of its own
+TLS = ssl.create_default_context()  # not used here, but each client would read all authorities for one of its own
 
 
 @pytest.fixture
