@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
 from itertools import chain, groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -68,7 +67,7 @@ def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Re
     pages: dict[str, Path] = {}
     workbook = making.workbook(sorted(found, key=lambda key: key not in making.flagged), pages, ())
     copies.put_all(app, making.copies(pages))
-    customers = len({line.customer_number for line in making.lines})
+    customers = len({contract.customer_number for contract in making.contracts})
     files = [making.table(), making.figures(), workbook, making.bundle(pages)]
     return Reports(files, (_COPIES[language].format(customers, batch.id),))
 
@@ -88,18 +87,15 @@ class _Making:
         self._app, self._connection, self._batch, self._folder = app, connection, batch, folder
         self._issuer = app.settings.issuer
         self.language: Language = batch.options["language"]
-        self.lines = statement_reports.lines_of(connection, batch.id)
-        self.found = {line.key: line.code for line in self.lines}
-        self.flagged = {line.key for line in self.lines if line.is_flagged}
-        self._count = sum(line.statements for line in self.lines)
+        self.contracts = statement_reports.contracts_of(connection, batch.id)
+        self.found = {contract.key: contract.code for contract in self.contracts}
+        self.flagged = {contract.key for contract in self.contracts if contract.is_flagged}
+        self._count = sum(contract.statements for contract in self.contracts)
 
     def table(self) -> Listing:
         """All statements that the batch wrote, a line each."""
-        return Listing(
-            "statements",
-            self._count,
-            statement_lists.table(text for _, text in self._texts(self._connection, self.lines)),
-        )
+        texts = self._texts(self.contracts)
+        return Listing("statements", self._count, statement_lists.table(text for _, text in texts))
 
     def figures(self) -> Listing:
         """The same as JSON, with the terms of each line."""
@@ -110,15 +106,18 @@ class _Making:
         """What the batch wrote, customer by customer."""
         return statements.gather(self._connection, list(self.found), batch_id=self._batch.id)
 
-    def _texts(self, connection: Connection, lines: Sequence[Reported]) -> Iterator[tuple[str, str]]:
-        """The customer's number and the line in the list of what the batch wrote of contract lines, in their order."""
-        told, cells = dict[int, tuple[str, str, str]](), statement_lists.cells
-        for line in lines:
-            names = f"{cells(line.customer, line.customer_number)},{cells(line.product, line.sku)},{cells(line.code)}"
-            told[line.id] = names, line.metric, cells(line.currency) if line.currency else ""
-        customers = {line.id: line.customer_number for line in lines}
-        for line_id, text in statement_rows.texts_of_batch(connection, self._batch.id, told):
-            yield customers[line_id], text
+    def _texts(self, contracts: Sequence[Reported]) -> Iterator[tuple[str, str]]:
+        """The customer's number and the lines in the list of what the batch wrote of contracts, in their order."""
+        cells = statement_lists.cells
+        named = {one.id: (cells(one.customer, one.customer_number), cells(one.code)) for one in contracts}
+        customers = {one.id: one.customer_number for one in contracts}
+        with self._app.engine.connect() as connection:
+            wares = {
+                (one.product_id, one.currency): (cells(one.name, one.sku), cells(one.currency) if one.currency else "")
+                for one in statement_reports.wares_of(connection, list(named))
+            }
+            for contract_id, text in statement_rows.texts_of_batch(connection, self._batch.id, named, wares):
+                yield customers[contract_id], text
 
     def _figures(self, found: Iterable[ReportedContract]) -> Iterator[bytes]:
         return statements_json.document(found, issuer=self._issuer, batch=self._batch.id)
@@ -128,7 +127,7 @@ class _Making:
         from exporters.statement_pages import page
         from exporters.statement_words import Writing
 
-        book, names = self._book([self.found[key] for key in keys], remarks, self._gravest(self._connection)), Names()
+        book, names = self._book([self.found[key] for key in keys], remarks, self._connection), Names()
         for contract in statements.gather(self._connection, keys, with_usage=True):
             book.add(contract)
             path = self._folder / statements.file_name(names, contract.code, ".pdf")
@@ -140,43 +139,38 @@ class _Making:
         """The list of very many statements and the workbook without sheets of contracts: half of the list is written
         here, the other half and the workbook by threads, so that PostgreSQL has two things to do.
         """
-        half = len(self.lines) // 2
+        half = len(self.contracts) // 2
 
         def rest() -> Path:
             path = self._folder / "rest.csv"
-            with self._app.engine.connect() as connection, path.open("wb") as file:
-                file.writelines(statement_lists.rows(text for _, text in self._texts(connection, self.lines[half:])))
+            with path.open("wb") as file:
+                file.writelines(statement_lists.rows(text for _, text in self._texts(self.contracts[half:])))
             return path
 
         def summary() -> Path:
             with self._app.engine.connect() as connection:
-                gravest = self._gravest(connection)
-            return self._saved(self._book((), (remark,), gravest))
+                book = self._book((), (remark,), connection)
+            return self._saved(book)
 
         second, book = _aside(rest), _aside(summary)
-        first = statement_lists.table(text for _, text in self._texts(self._connection, self.lines[:half]))
+        first = statement_lists.table(text for _, text in self._texts(self.contracts[:half]))
         return [Listing("statements", self._count, chain(first, second)), self._summary(book)]
 
-    def _gravest(self, connection: Connection) -> Sequence[tuple[Any, ...]]:
-        from exporters.statement_workbooks import MOST_LISTED
-
-        return statement_reports.gravest(connection, self._batch.id, MOST_LISTED)
-
-    def _book(
-        self, contracts: Sequence[str], remarks: Sequence[str], gravest: Sequence[tuple[Any, ...]]
-    ) -> StatementBook:
+    def _book(self, contracts: Sequence[str], remarks: Sequence[str], connection: Connection) -> StatementBook:
         """The workbook with its summary and its list."""
         from exporters.statement_words import word
-        from exporters.statement_workbooks import Listed, StatementBook, Total
+        from exporters.statement_workbooks import MOST_LISTED, Listed, StatementBook, Total
 
         book = StatementBook(self.language, issuer=self._issuer)
         amount = word("totals_of", self.language, f"{self._count:,}", f"{len(self.found):,}")
         book.summarize(
             f"{word('batch', self.language)} {self._batch.id}  ·  {amount}",
-            [Total(*total) for total in self._totals()],
+            [Total(*total) for total in statement_reports.totals(connection, self._batch.id)],
             [
                 Listed(code, number, name, sku, currency, Entry(*entry))
-                for code, number, name, sku, currency, *entry in gravest
+                for code, number, name, sku, currency, *entry in statement_reports.gravest(
+                    connection, self._batch.id, MOST_LISTED
+                )
             ],
             count=self._count,
             contracts=contracts,
@@ -194,13 +188,6 @@ class _Making:
 
         return Listing("summary", self._count, blocks, ".xlsx", MEDIA_TYPE)
 
-    def _totals(self) -> Iterator[tuple[str, int, Decimal, Decimal, Decimal]]:
-        """By currency ("": none): how many statements, and what is owed by closed, adjusted and open ones."""
-        for currency in sorted({line.currency or "" for line in self.lines}):
-            own = [line for line in self.lines if (line.currency or "") == currency]
-            sums = [sum((amounts), Decimal(0)) for amounts in zip(*[line[-3:] for line in own], strict=True)]
-            yield currency, sum(line.statements for line in own), sums[0], sums[1], sums[2]
-
     def bundle(self, pages: Mapping[str, Path]) -> Listing:
         """The pages in one archive."""
         blocks = license_bundles.bundle((path.name, path.read_bytes()) for path in pages.values())
@@ -208,7 +195,7 @@ class _Making:
 
     def copies(self, pages: Mapping[str, Path]) -> Iterator[Copy]:
         """What each customer gets: its lists, and the pages of its contracts."""
-        for number, texts in groupby(self._texts(self._connection, self.lines), key=lambda told: told[0]):
+        for number, texts in groupby(self._texts(self.contracts), key=lambda told: told[0]):
             table = statement_lists.table([text for _, text in texts])
             yield Copy(f"{copies.place_of(number, self._batch.id)}/statements.csv", list(table), listings.MEDIA_TYPE)
         for number, found in groupby(self._written(), key=lambda contract: contract.customer_number):
