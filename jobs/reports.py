@@ -7,10 +7,12 @@ periods. What makes pages and workbooks is imported when it is needed, so that w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from decimal import Decimal
+from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -31,6 +33,8 @@ from storage.objects import file_blocks
 if TYPE_CHECKING:
     from exporters.statement_workbooks import StatementBook
 
+T = TypeVar("T")
+_LONG_LIST = 50_000  # statements
 _NOTHING = {
     "en": "No statement was new or changed, so there is nothing to report.",
     "it": "Nessun estratto è nuovo o cambiato: non c'è nulla da riferire.",
@@ -72,12 +76,17 @@ def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Re
     return Reports(files, (_COPIES[language].format(customers, batch.id),))
 
 
-def _aside(make: Callable[[], Path]) -> Iterator[bytes]:
+def _begun(make: Callable[[], T]) -> Future[T]:
     """What a thread makes meanwhile, on a connection of its own: a batch's statements do not change while it ends."""
     pool = ThreadPoolExecutor(1)
     making = pool.submit(make)
     pool.shutdown(wait=False)
-    return (block for made in (making,) for block in file_blocks(made.result()))
+    return making
+
+
+def _aside(make: Callable[[], Path]) -> Iterator[bytes]:
+    """A file that a thread makes meanwhile."""
+    return (block for made in (_begun(make),) for block in file_blocks(made.result()))
 
 
 class _Making:
@@ -87,10 +96,12 @@ class _Making:
         self._app, self._connection, self._batch, self._folder = app, connection, batch, folder
         self._issuer = app.settings.issuer
         self.language: Language = batch.options["language"]
-        self.contracts = statement_reports.contracts_of(connection, batch.id)
+        self._gravest = _begun(self._look_up_gravest)  # it takes longest
+        self._sums = statement_reports.contracts_of(connection, batch.id)
+        self.contracts = list({one.id: one for one in self._sums}.values())
         self.found = {contract.key: contract.code for contract in self.contracts}
-        self.flagged = {contract.key for contract in self.contracts if contract.is_flagged}
-        self._count = sum(contract.statements for contract in self.contracts)
+        self.flagged = {one.key for one in self._sums if one.is_flagged}
+        self._count = sum(one.statements for one in self._sums)
 
     def table(self) -> Listing:
         """All statements that the batch wrote, a line each."""
@@ -127,7 +138,7 @@ class _Making:
         from exporters.statement_pages import page
         from exporters.statement_words import Writing
 
-        book, names = self._book([self.found[key] for key in keys], remarks, self._connection), Names()
+        book, names = self._book([self.found[key] for key in keys], remarks), Names()
         for contract in statements.gather(self._connection, keys, with_usage=True):
             book.add(contract)
             path = self._folder / statements.file_name(names, contract.code, ".pdf")
@@ -136,41 +147,41 @@ class _Making:
         return self._summary(file_blocks(self._saved(book)))
 
     def at_once(self, remark: str) -> list[Listing]:
-        """The list of very many statements and the workbook without sheets of contracts: half of the list is written
-        here, the other half and the workbook by threads, so that PostgreSQL has two things to do.
+        """The list of very many statements and the workbook without sheets of contracts, all by threads; a long list in
+        two halves, so that PostgreSQL has two things to do.
         """
-        half = len(self.contracts) // 2
+        size = len(self.contracts) if self._count < _LONG_LIST else -(-len(self.contracts) // 2)
+        book = _aside(lambda: self._saved(self._book((), (remark,))))
+        parts = [_aside(partial(self._part, first, size)) for first in range(0, len(self.contracts), size)]
+        return [Listing("statements", self._count, chain(statement_lists.table(()), *parts)), self._summary(book)]
 
-        def rest() -> Path:
-            path = self._folder / "rest.csv"
-            with path.open("wb") as file:
-                file.writelines(statement_lists.rows(text for _, text in self._texts(self.contracts[half:])))
-            return path
+    def _part(self, first: int, size: int) -> Path:
+        """The lines of the list of so many contracts."""
+        path = self._folder / f"list-{first}.csv"
+        with path.open("wb") as file:
+            texts = self._texts(self.contracts[first : first + size])
+            file.writelines(statement_lists.rows(text for _, text in texts))
+        return path
 
-        def summary() -> Path:
-            with self._app.engine.connect() as connection:
-                book = self._book((), (remark,), connection)
-            return self._saved(book)
+    def _look_up_gravest(self) -> Sequence[tuple[Any, ...]]:
+        from exporters.statement_workbooks import MOST_LISTED
 
-        second, book = _aside(rest), _aside(summary)
-        first = statement_lists.table(text for _, text in self._texts(self.contracts[:half]))
-        return [Listing("statements", self._count, chain(first, second)), self._summary(book)]
+        with self._app.engine.connect() as connection:
+            return statement_reports.gravest(connection, self._batch.id, MOST_LISTED)
 
-    def _book(self, contracts: Sequence[str], remarks: Sequence[str], connection: Connection) -> StatementBook:
+    def _book(self, contracts: Sequence[str], remarks: Sequence[str]) -> StatementBook:
         """The workbook with its summary and its list."""
         from exporters.statement_words import word
-        from exporters.statement_workbooks import MOST_LISTED, Listed, StatementBook, Total
+        from exporters.statement_workbooks import Listed, StatementBook, Total
 
         book = StatementBook(self.language, issuer=self._issuer)
         amount = word("totals_of", self.language, f"{self._count:,}", f"{len(self.found):,}")
         book.summarize(
             f"{word('batch', self.language)} {self._batch.id}  ·  {amount}",
-            [Total(*total) for total in statement_reports.totals(connection, self._batch.id)],
+            [Total(*total) for total in self._totals()],
             [
                 Listed(code, number, name, sku, currency, Entry(*entry))
-                for code, number, name, sku, currency, *entry in statement_reports.gravest(
-                    connection, self._batch.id, MOST_LISTED
-                )
+                for code, number, name, sku, currency, *entry in self._gravest.result()
             ],
             count=self._count,
             contracts=contracts,
@@ -187,6 +198,13 @@ class _Making:
         from exporters.statement_workbooks import MEDIA_TYPE
 
         return Listing("summary", self._count, blocks, ".xlsx", MEDIA_TYPE)
+
+    def _totals(self) -> Iterator[tuple[str, int, Decimal, Decimal, Decimal]]:
+        """By currency ("": none): how many statements, and what is owed by closed, adjusted and open ones."""
+        for currency in sorted({one.currency for one in self._sums}):
+            own = [one for one in self._sums if one.currency == currency]
+            sums = [sum(amounts, Decimal(0)) for amounts in zip(*[one[-3:] for one in own], strict=True)]
+            yield currency, sum(one.statements for one in own), sums[0], sums[1], sums[2]
 
     def bundle(self, pages: Mapping[str, Path]) -> Listing:
         """The pages in one archive."""

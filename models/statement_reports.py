@@ -23,19 +23,24 @@ _GRAVEST = (
     "((s.owed > 0)::int << 4 | (s.over > 0 AND NOT s.is_tolerated)::int << 3 | (s.over > 0)::int << 2"
     " | (s.state = 'adjusted')::int << 1 | (s.missing_days > 0)::int) DESC, s.owed DESC"
 )
-_OF_BATCH = " FROM statements s JOIN contract_lines n ON n.id = s.line_id WHERE s.batch_id = %(batch)s"
 
 
 class Reported(NamedTuple):
-    """A contract that a batch wrote statements of: names, how many; ``is_flagged``: one of them is to be looked at."""
+    """A contract that a batch wrote statements of, those in one currency ("": none): names, how many, and what is owed
+    by closed, adjusted and open ones; ``is_flagged``: one of them is to be looked at.
+    """
 
     id: int
     key: str
     code: str
     customer: str
     customer_number: str
+    currency: str
     is_flagged: bool
     statements: int
+    closed: Decimal
+    adjusted: Decimal
+    open: Decimal
 
 
 class Ware(NamedTuple):
@@ -48,13 +53,19 @@ class Ware(NamedTuple):
 
 
 def contracts_of(connection: Connection, batch_id: int) -> list[Reported]:
-    """The contracts that a batch wrote statements of, customer by customer."""
+    """The contracts that a batch wrote statements of, customer by customer, by currency."""
+    sums = ", ".join(
+        f"coalesce(sum(s.owed) FILTER (WHERE s.state = '{state}'), 0) AS {state}"
+        for state in ("closed", "adjusted", "open")
+    )
     rows = fetch(
         connection,
-        "SELECT k.id, k.key, k.code, c.name, c.number, w.is_flagged, w.count FROM (SELECT n.contract_id, count(*),"
-        f" bool_or(s.over > 0 OR s.missing_days > 0 OR s.state = 'adjusted') AS is_flagged{_OF_BATCH}"
-        " GROUP BY n.contract_id) w JOIN contracts k ON k.id = w.contract_id JOIN accounts c ON c.id = k.customer_id"
-        " ORDER BY c.number, k.key",
+        "SELECT k.id, k.key, k.code, c.name, c.number, w.currency, w.is_flagged, w.count, w.closed, w.adjusted, w.open"
+        " FROM (SELECT n.contract_id, coalesce(n.currency, '') AS currency, count(*),"
+        f"  bool_or(s.over > 0 OR s.missing_days > 0 OR s.state = 'adjusted') AS is_flagged, {sums}"
+        "  FROM statements s JOIN contract_lines n ON n.id = s.line_id WHERE s.batch_id = %(batch)s GROUP BY 1, 2) w"
+        " JOIN contracts k ON k.id = w.contract_id JOIN accounts c ON c.id = k.customer_id"
+        " ORDER BY c.number, k.key, w.currency",
         {"batch": batch_id},
     )
     return [Reported(*row) for row in rows]
@@ -70,15 +81,6 @@ def wares_of(connection: Connection, contract_ids: Sequence[int]) -> list[Ware]:
         {"ids": list(contract_ids)},
     )
     return [Ware(*row) for row in rows]
-
-
-def totals(connection: Connection, batch_id: int) -> list[tuple[str, int, Decimal, Decimal, Decimal]]:
-    """By currency ("": none): how many statements of a batch, and what is owed by closed, adjusted and open ones."""
-    sums = ", ".join(
-        f"coalesce(sum(s.owed) FILTER (WHERE s.state = '{state}'), 0)" for state in ("closed", "adjusted", "open")
-    )
-    query = f"SELECT coalesce(n.currency, '') AS currency, count(*), {sums}{_OF_BATCH} GROUP BY 1 ORDER BY 1"
-    return [tuple(row) for row in fetch(connection, query, {"batch": batch_id})]
 
 
 def entries(connection: Connection, line_ids: Sequence[int], batch_id: int | None) -> dict[int, list[tuple[Any, ...]]]:
