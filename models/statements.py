@@ -157,8 +157,8 @@ def _line(one: New, batch_id: int) -> str:
     """A new statement as COPY takes it: nothing in it needs to be escaped."""
     committed, drawn, used, peak, peak_day, over, unused, is_tolerated, owed, owed_from, missing = one.figures
     return (
-        f"{one.line_id}\t{one.starts}\t{one.ends}\t{one.state}\t{one.until}\t{committed}\t{drawn}\t{used}\t{peak}"
-        f"\t{peak_day or NULL}\t{over}\t{unused}\t{is_tolerated}\t{owed}\t{owed_from or NULL}\t{missing}"
+        f"{one.line_id}\t{one.starts!s}\t{one.ends!s}\t{one.state}\t{one.until!s}\t{committed}\t{drawn}\t{used!s}\t{peak}"
+        f"\t{peak_day or NULL!s}\t{over!s}\t{unused!s}\t{is_tolerated!s}\t{owed!s}\t{owed_from or NULL!s}\t{missing}"
         f"\t{json.dumps(one.causes) if one.causes else NULL}\t{batch_id}\t{one.ordinal}\n"
     )
 

@@ -126,14 +126,17 @@ class Reconciliation:
         reports_since: dict[int, date] = {}
         movements_since: dict[int, date] = {}
         settled: dict[int, date] = {}  # the first day of the last period that is
+        drawn_from = contracts.drawn_from(connection, [line.id for line in lines])
         for line in lines:
             terms = line.terms
             if not (periods := terms.open_since(line.since)):
                 continue
             starts, earlier = periods[0].starts, len(terms.periods()) - len(periods)
-            statements_since[line.id], movements_since[line.id] = starts, date.min
-            if earlier:
-                settled[line.id], movements_since[line.id] = terms.periods()[earlier - 1].starts, starts
+            statements_since[line.id] = starts
+            if line.id in drawn_from:
+                movements_since[line.id] = starts if earlier else date.min
+                if earlier:
+                    settled[line.id] = terms.periods()[earlier - 1].starts
             if terms.report_days is not None:  # a report of before may still hold
                 reports_since[line.id] = starts - timedelta(terms.report_days - 1)
         self.stored: dict[tuple[int, date], Stored] = statements.newest(connection, statements_since)
