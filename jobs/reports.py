@@ -104,9 +104,12 @@ class _Making:
         self._count = sum(one.statements for one in self._sums)
 
     def table(self) -> Listing:
-        """All statements that the batch wrote, a line each."""
-        texts = self._texts(self.contracts)
-        return Listing("statements", self._count, statement_lists.table(text for _, text in texts))
+        """All statements that the batch wrote, a line each, by a thread; a long list by two, so that PostgreSQL has two
+        things to do.
+        """
+        size = len(self.contracts) if self._count < _LONG_LIST else -(-len(self.contracts) // 2)
+        parts = [_aside(partial(self._part, first, size)) for first in range(0, len(self.contracts), size)]
+        return Listing("statements", self._count, chain(statement_lists.table(()), *parts))
 
     def figures(self) -> Listing:
         """The same as JSON, with the terms of each line."""
@@ -147,16 +150,12 @@ class _Making:
         return self._summary(file_blocks(self._saved(book)))
 
     def at_once(self, remark: str) -> list[Listing]:
-        """The list of very many statements and the workbook without sheets of contracts, all by threads; a long list in
-        two halves, so that PostgreSQL has two things to do.
-        """
-        size = len(self.contracts) if self._count < _LONG_LIST else -(-len(self.contracts) // 2)
+        """The list of very many statements and the workbook without sheets of contracts."""
         book = _aside(lambda: self._saved(self._book((), (remark,))))
-        parts = [_aside(partial(self._part, first, size)) for first in range(0, len(self.contracts), size)]
-        return [Listing("statements", self._count, chain(statement_lists.table(()), *parts)), self._summary(book)]
+        return [self.table(), self._summary(book)]
 
     def _part(self, first: int, size: int) -> Path:
-        """The lines of the list of so many contracts."""
+        """The lines of the list of so many contracts, on disk: their transaction must not wait for the store."""
         path = self._folder / f"list-{first}.csv"
         with path.open("wb") as file:
             texts = self._texts(self.contracts[first : first + size])
@@ -213,7 +212,7 @@ class _Making:
 
     def copies(self, pages: Mapping[str, Path]) -> Iterator[Copy]:
         """What each customer gets: its lists, and the pages of its contracts."""
-        for number, texts in groupby(self._texts(self.contracts), key=lambda told: told[0]):
+        for number, texts in groupby(list(self._texts(self.contracts)), key=lambda told: told[0]):
             table = statement_lists.table([text for _, text in texts])
             yield Copy(f"{copies.place_of(number, self._batch.id)}/statements.csv", list(table), listings.MEDIA_TYPE)
         for number, found in groupby(self._written(), key=lambda contract: contract.customer_number):
