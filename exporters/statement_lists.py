@@ -16,7 +16,7 @@ _NAMES = (
     "drawn", "missingDays", "statement",
 )  # fmt: skip
 TITLES: tuple[Title, ...] = tuple({"en": name, "it": name} for name in _NAMES)
-_BLOCK_ROWS = 5_000
+_BLOCK_TEXTS = 500
 
 
 @lru_cache(maxsize=4096)
@@ -25,14 +25,14 @@ def cells(*texts: str | None) -> str:
     return written([texts], ",")[0].decode().removesuffix("\r\n")
 
 
-def table(lines: Iterable[str]) -> Iterator[bytes]:
-    """The list: lines that are written already, in the order of the titles."""
+def table(texts: Iterable[str]) -> Iterator[bytes]:
+    """The list: lines that are written already, one or more in a text, in the order of the titles."""
     yield from listings.listing(TITLES, (), "en")
-    yield from rows(lines)
+    yield from rows(texts)
 
 
-def rows(lines: Iterable[str]) -> Iterator[bytes]:
+def rows(texts: Iterable[str]) -> Iterator[bytes]:
     """Lines of the list, without the titles."""
-    coming = iter(lines)
-    while block := list(islice(coming, _BLOCK_ROWS)):
-        yield "".join([f"{line}\r\n" for line in block]).encode()
+    coming = iter(texts)
+    while block := list(islice(coming, _BLOCK_TEXTS)):
+        yield "".join([f"{text}\r\n" for text in block]).encode()

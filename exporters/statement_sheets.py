@@ -77,6 +77,7 @@ class Sheet:
     def __init__(self, book: Workbook, name: str) -> None:
         self._page: Any = book.create_sheet(name)
         self._styles: dict[_Look, int] = {}
+        self._written: dict[Any, str] = {}  # cells by what was asked for: most of a list's say what others say
         self._rows: list[str] = []
         self._links: list[str] = []
 
@@ -134,7 +135,10 @@ class Sheet:
 
     def text(self, text: str, *, size: float = 11, bold: bool = False, color: str = INK, alarm: bool = False) -> Cell:
         """A cell of text, whatever it looks like."""
-        return self._text(text, _look(size, bold, RED if alarm else color))
+        asked = text, size, bold, color, alarm
+        if asked not in self._written:
+            self._written[asked] = self._text(text, _look(size, bold, RED if alarm else color))
+        return self._written[asked]
 
     def link(self, text: str, sheet: str) -> Cell:
         """A cell that leads to another sheet."""
@@ -144,12 +148,18 @@ class Sheet:
         """A cell with a number, of a quantity where no form is given; none for None."""
         if value is None:
             return None
-        look = _figure(form or (_WHOLE if value == int(value) else _BROKEN), alarm)
-        return f'<c s="{self._style(look)}"><v>{value}</v></c>'
+        asked = form or (_WHOLE if value == int(value) else _BROKEN), alarm
+        if asked not in self._written:
+            self._written[asked] = f'<c s="{self._style(_figure(*asked))}"><v>'
+        return f"{self._written[asked]}{value}</v></c>"
 
     def day(self, value: date | None) -> Cell:
         """A cell with a day; none for None."""
-        return None if value is None else f'<c s="{self._style(_DAY_LOOK)}"><v>{value.toordinal() - _DAY_ZERO}</v></c>'
+        if value is None:
+            return None
+        if value not in self._written:
+            self._written[value] = f'<c s="{self._style(_DAY_LOOK)}"><v>{value.toordinal() - _DAY_ZERO}</v></c>'
+        return self._written[value]
 
     def _text(self, text: str, look: _Look) -> str:
         style = self._style(look)

@@ -154,3 +154,7 @@ class Kind:
     def chunk_rows(self, app: App) -> int:
         """How many rows make a chunk, or a slice of a larger one."""
         return min(app.settings.chunk_rows, self.most_rows_a_chunk)
+
+    def least_chunk_rows(self, app: App) -> int:
+        """How many make one of the small chunks towards the end; where all are small, the next one costs too much."""
+        return self.chunk_rows(app) // (8 if self.most_rows_a_chunk == sys.maxsize else 2)

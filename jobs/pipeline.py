@@ -90,7 +90,13 @@ def _run_slices(app: App, batch: Batch) -> Slices:
     assert batch.row_count is not None
     if batch.is_atomic or KINDS[batch.kind].is_sequential:
         return [(None, 1, batch.row_count)]
-    return [(0, first, last) for first, last in tapering(batch.row_count, KINDS[batch.kind].chunk_rows(app))]
+    return _chunks(app, batch)
+
+
+def _chunks(app: App, batch: Batch) -> list[tuple[int | None, int, int]]:
+    kind = KINDS[batch.kind]
+    cut = tapering(batch.row_count or 0, kind.chunk_rows(app), kind.least_chunk_rows(app))
+    return [(0, first, last) for first, last in cut]
 
 
 def _preview_slices(app: App, connection: Connection, batch: Batch) -> Slices:
@@ -98,7 +104,7 @@ def _preview_slices(app: App, connection: Connection, batch: Batch) -> Slices:
     kind = KINDS[batch.kind]
     if kind.is_sequential:
         return [(None, 1, batch.row_count or 0)]
-    return [(0, first, last) for first, last in tapering(batch.row_count or 0, kind.chunk_rows(app))] + lanes
+    return [*_chunks(app, batch), *lanes]
 
 
 def _contested(connection: Connection, batch: Batch) -> list[tuple[int, int, int, int]]:
@@ -145,11 +151,11 @@ def _plan(connection: Connection, batch: Batch, stage: Stage, slices: Slices, *,
     return chunks.plan(connection, batch.id, stage, slices)
 
 
-def tapering(count: int, size: int) -> list[tuple[int, int]]:
+def tapering(count: int, size: int, least: int) -> list[tuple[int, int]]:
     """1..count cut into pieces of a size, ever smaller towards the end: no worker waits long for another."""
     found, first = [], 1
     while first <= count:
-        last = min(count, first - 1 + min(size, max((count - first + 1) // 4, size // 8, 1)))
+        last = min(count, first - 1 + min(size, max((count - first + 1) // 4, least, 1)))
         found.append((first, last))
         first = last + 1
     return found

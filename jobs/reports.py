@@ -7,11 +7,12 @@ periods. What makes pages and workbooks is imported when it is needed, so that w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -32,6 +33,8 @@ from storage.objects import file_blocks
 if TYPE_CHECKING:
     from exporters.statement_workbooks import StatementBook
 
+T = TypeVar("T")
+_LONG_LIST = 50_000  # statements
 _NOTHING = {
     "en": "No statement was new or changed, so there is nothing to report.",
     "it": "Nessun estratto è nuovo o cambiato: non c'è nulla da riferire.",
@@ -68,17 +71,22 @@ def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Re
     pages: dict[str, Path] = {}
     workbook = making.workbook(sorted(found, key=lambda key: key not in making.flagged), pages, ())
     copies.put_all(app, making.copies(pages))
-    customers = len({line.customer_number for line in making.lines})
+    customers = len({contract.customer_number for contract in making.contracts})
     files = [making.table(), making.figures(), workbook, making.bundle(pages)]
     return Reports(files, (_COPIES[language].format(customers, batch.id),))
 
 
-def _aside(make: Callable[[], Path]) -> Iterator[bytes]:
+def _begun(make: Callable[[], T]) -> Future[T]:
     """What a thread makes meanwhile, on a connection of its own: a batch's statements do not change while it ends."""
     pool = ThreadPoolExecutor(1)
     making = pool.submit(make)
     pool.shutdown(wait=False)
-    return (block for made in (making,) for block in file_blocks(made.result()))
+    return making
+
+
+def _aside(make: Callable[[], Path]) -> Iterator[bytes]:
+    """A file that a thread makes meanwhile."""
+    return (block for made in (_begun(make),) for block in file_blocks(made.result()))
 
 
 class _Making:
@@ -88,18 +96,20 @@ class _Making:
         self._app, self._connection, self._batch, self._folder = app, connection, batch, folder
         self._issuer = app.settings.issuer
         self.language: Language = batch.options["language"]
-        self.lines = statement_reports.lines_of(connection, batch.id)
-        self.found = {line.key: line.code for line in self.lines}
-        self.flagged = {line.key for line in self.lines if line.is_flagged}
-        self._count = sum(line.statements for line in self.lines)
+        self._gravest = _begun(self._look_up_gravest)  # it takes longest
+        self._sums = statement_reports.contracts_of(connection, batch.id)
+        self.contracts = list({one.id: one for one in self._sums}.values())
+        self.found = {contract.key: contract.code for contract in self.contracts}
+        self.flagged = {one.key for one in self._sums if one.is_flagged}
+        self._count = sum(one.statements for one in self._sums)
 
     def table(self) -> Listing:
-        """All statements that the batch wrote, a line each."""
-        return Listing(
-            "statements",
-            self._count,
-            statement_lists.table(text for _, text in self._texts(self._connection, self.lines)),
-        )
+        """All statements that the batch wrote, a line each, by a thread; a long list by two, so that PostgreSQL has two
+        things to do.
+        """
+        size = len(self.contracts) if self._count < _LONG_LIST else -(-len(self.contracts) // 2)
+        parts = [_aside(partial(self._part, first, size)) for first in range(0, len(self.contracts), size)]
+        return Listing("statements", self._count, chain(statement_lists.table(()), *parts))
 
     def figures(self) -> Listing:
         """The same as JSON, with the terms of each line."""
@@ -110,15 +120,18 @@ class _Making:
         """What the batch wrote, customer by customer."""
         return statements.gather(self._connection, list(self.found), batch_id=self._batch.id)
 
-    def _texts(self, connection: Connection, lines: Sequence[Reported]) -> Iterator[tuple[str, str]]:
-        """The customer's number and the line in the list of what the batch wrote of contract lines, in their order."""
-        told, cells = dict[int, tuple[str, str, str]](), statement_lists.cells
-        for line in lines:
-            names = f"{cells(line.customer, line.customer_number)},{cells(line.product, line.sku)},{cells(line.code)}"
-            told[line.id] = names, line.metric, cells(line.currency) if line.currency else ""
-        customers = {line.id: line.customer_number for line in lines}
-        for line_id, text in statement_rows.texts_of_batch(connection, self._batch.id, told):
-            yield customers[line_id], text
+    def _texts(self, contracts: Sequence[Reported]) -> Iterator[tuple[str, str]]:
+        """The customer's number and the lines in the list of what the batch wrote of contracts, in their order."""
+        cells = statement_lists.cells
+        named = {one.id: (cells(one.customer, one.customer_number), cells(one.code)) for one in contracts}
+        customers = {one.id: one.customer_number for one in contracts}
+        with self._app.engine.connect() as connection:
+            wares = {
+                (one.product_id, one.currency): (cells(one.name, one.sku), cells(one.currency) if one.currency else "")
+                for one in statement_reports.wares_of(connection, list(named))
+            }
+            for contract_id, text in statement_rows.texts_of_batch(connection, self._batch.id, named, wares):
+                yield customers[contract_id], text
 
     def _figures(self, found: Iterable[ReportedContract]) -> Iterator[bytes]:
         return statements_json.document(found, issuer=self._issuer, batch=self._batch.id)
@@ -128,7 +141,7 @@ class _Making:
         from exporters.statement_pages import page
         from exporters.statement_words import Writing
 
-        book, names = self._book([self.found[key] for key in keys], remarks, self._gravest(self._connection)), Names()
+        book, names = self._book([self.found[key] for key in keys], remarks), Names()
         for contract in statements.gather(self._connection, keys, with_usage=True):
             book.add(contract)
             path = self._folder / statements.file_name(names, contract.code, ".pdf")
@@ -137,34 +150,25 @@ class _Making:
         return self._summary(file_blocks(self._saved(book)))
 
     def at_once(self, remark: str) -> list[Listing]:
-        """The list of very many statements and the workbook without sheets of contracts: half of the list is written
-        here, the other half and the workbook by threads, so that PostgreSQL has two things to do.
-        """
-        half = len(self.lines) // 2
+        """The list of very many statements and the workbook without sheets of contracts."""
+        book = _aside(lambda: self._saved(self._book((), (remark,))))
+        return [self.table(), self._summary(book)]
 
-        def rest() -> Path:
-            path = self._folder / "rest.csv"
-            with self._app.engine.connect() as connection, path.open("wb") as file:
-                file.writelines(statement_lists.rows(text for _, text in self._texts(connection, self.lines[half:])))
-            return path
+    def _part(self, first: int, size: int) -> Path:
+        """The lines of the list of so many contracts, on disk: their transaction must not wait for the store."""
+        path = self._folder / f"list-{first}.csv"
+        with path.open("wb") as file:
+            texts = self._texts(self.contracts[first : first + size])
+            file.writelines(statement_lists.rows(text for _, text in texts))
+        return path
 
-        def summary() -> Path:
-            with self._app.engine.connect() as connection:
-                gravest = self._gravest(connection)
-            return self._saved(self._book((), (remark,), gravest))
-
-        second, book = _aside(rest), _aside(summary)
-        first = statement_lists.table(text for _, text in self._texts(self._connection, self.lines[:half]))
-        return [Listing("statements", self._count, chain(first, second)), self._summary(book)]
-
-    def _gravest(self, connection: Connection) -> Sequence[tuple[Any, ...]]:
+    def _look_up_gravest(self) -> Sequence[tuple[Any, ...]]:
         from exporters.statement_workbooks import MOST_LISTED
 
-        return statement_reports.gravest(connection, self._batch.id, MOST_LISTED)
+        with self._app.engine.connect() as connection:
+            return statement_reports.gravest(connection, self._batch.id, MOST_LISTED)
 
-    def _book(
-        self, contracts: Sequence[str], remarks: Sequence[str], gravest: Sequence[tuple[Any, ...]]
-    ) -> StatementBook:
+    def _book(self, contracts: Sequence[str], remarks: Sequence[str]) -> StatementBook:
         """The workbook with its summary and its list."""
         from exporters.statement_words import word
         from exporters.statement_workbooks import Listed, StatementBook, Total
@@ -176,7 +180,7 @@ class _Making:
             [Total(*total) for total in self._totals()],
             [
                 Listed(code, number, name, sku, currency, Entry(*entry))
-                for code, number, name, sku, currency, *entry in gravest
+                for code, number, name, sku, currency, *entry in self._gravest.result()
             ],
             count=self._count,
             contracts=contracts,
@@ -196,10 +200,10 @@ class _Making:
 
     def _totals(self) -> Iterator[tuple[str, int, Decimal, Decimal, Decimal]]:
         """By currency ("": none): how many statements, and what is owed by closed, adjusted and open ones."""
-        for currency in sorted({line.currency or "" for line in self.lines}):
-            own = [line for line in self.lines if (line.currency or "") == currency]
-            sums = [sum((amounts), Decimal(0)) for amounts in zip(*[line[-3:] for line in own], strict=True)]
-            yield currency, sum(line.statements for line in own), sums[0], sums[1], sums[2]
+        for currency in sorted({one.currency for one in self._sums}):
+            own = [one for one in self._sums if one.currency == currency]
+            sums = [sum(amounts, Decimal(0)) for amounts in zip(*[one[-3:] for one in own], strict=True)]
+            yield currency, sum(one.statements for one in own), sums[0], sums[1], sums[2]
 
     def bundle(self, pages: Mapping[str, Path]) -> Listing:
         """The pages in one archive."""
@@ -208,7 +212,7 @@ class _Making:
 
     def copies(self, pages: Mapping[str, Path]) -> Iterator[Copy]:
         """What each customer gets: its lists, and the pages of its contracts."""
-        for number, texts in groupby(self._texts(self._connection, self.lines), key=lambda told: told[0]):
+        for number, texts in groupby(list(self._texts(self.contracts)), key=lambda told: told[0]):
             table = statement_lists.table([text for _, text in texts])
             yield Copy(f"{copies.place_of(number, self._batch.id)}/statements.csv", list(table), listings.MEDIA_TYPE)
         for number, found in groupby(self._written(), key=lambda contract: contract.customer_number):

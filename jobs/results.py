@@ -95,10 +95,10 @@ def store_all(place: Place, counts: dict[str, int], pieces: Pieces) -> list[dict
 
     ``counts``: how many rows got each code.
     """
+    reports = _reports(place)  # which go on being made meanwhile
     files = [_result(place, pieces), *_rejected(place, counts), *_listing(place)]
     count = _license_count(place, counts)
     files += _licenses(place, count)
-    reports = _reports(place)
     files += [_listed(place, found) for found in reports.files]
     account = accounts.by_id(place.connection, place.batch.account_id)
     return [*files, _manifest(place, account, counts, files, [*_customers(place, account, count), *reports.notes])]

@@ -272,6 +272,12 @@ def drawn(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:
     return {row[0]: row[1] for row in fetch(connection, query, {"ids": list(line_ids)})}
 
 
+def drawn_from(connection: Connection, line_ids: Sequence[int]) -> set[int]:
+    """Those of these lines that anything was ever drawn from."""
+    query = "SELECT id FROM unnest(%(ids)s::bigint[]) id WHERE EXISTS (SELECT FROM draw_downs WHERE line_id = id)"
+    return {row[0] for row in fetch(connection, query, {"ids": list(line_ids)})}
+
+
 def by_day(connection: Connection, since: Mapping[int, date]) -> dict[int, tuple[array[int], array[int]]]:
     """Draw-downs and returns of lines, each from a day on, by line id: days (as ``date.toordinal``) and quantities."""
     return fetch_pairs(

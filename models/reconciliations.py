@@ -35,6 +35,13 @@ OF_LINE = (
 )
 
 
+class Night(NamedTuple):
+    """A last night: up to which day, and the oldest transaction that it may not have seen."""
+
+    until: date
+    oldest: int
+
+
 class Late(NamedTuple):
     """What a line's last night could not see: the day it is about, and the row that brought it."""
 
@@ -49,15 +56,25 @@ def snapshot(connection: Connection) -> str:
     return str(fetch(connection, "SELECT pg_current_snapshot()::text", {})[0][0])
 
 
+def nights(connection: Connection, contract_ids: Sequence[int]) -> dict[tuple[int, int], Night]:
+    """The last nights of contracts (line 0) and of lines that had one of their own, by contract and line."""
+    rows = fetch(
+        connection,
+        "SELECT contract_id, line_id, until, pg_snapshot_xmin(seen)::text FROM reconciliations"
+        f" WHERE contract_id = ANY(%(ids)s) AND cluster = {_CLUSTER}",
+        {"ids": list(contract_ids)},
+    )
+    return {(contract_id, line_id): Night(until, int(oldest)) for contract_id, line_id, until, oldest in rows}
+
+
 def lines(connection: Connection, contract_ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """The lines of contracts in order of their products: contract, line, product's SKU, last night (None: none yet),
-    and the terms as ``licensing.contracts.Line`` has them, commitments apart.
+    """The lines of contracts in order of their products: contract, line, product's SKU, and the terms as
+    ``licensing.contracts.Line`` has them, commitments apart.
     """
     return fetch(
         connection,
-        "SELECT n.contract_id, n.id, p.sku, r.until, n.starts, n.months, n.unit, n.metric, n.policy, n.growth,"
-        " n.tolerance, n.report_days FROM contract_lines n JOIN products p ON p.id = n.product_id"
-        f" LEFT JOIN {OF_LINE} ON true"
+        "SELECT n.contract_id, n.id, p.sku, n.starts, n.months, n.unit, n.metric, n.policy, n.growth, n.tolerance,"
+        " n.report_days FROM contract_lines n JOIN products p ON p.id = n.product_id"
         " WHERE n.contract_id = ANY(%(ids)s) ORDER BY n.contract_id, p.sku",
         {"ids": list(contract_ids)},
     )
@@ -66,40 +83,40 @@ def lines(connection: Connection, contract_ids: Sequence[int]) -> list[tuple[Any
 def commitments(connection: Connection, line_ids: Sequence[int]) -> dict[int, tuple[tuple[date, int, Decimal], ...]]:
     """What is committed of lines, oldest first: the day from which on it is, quantity and price."""
     found: dict[int, tuple[tuple[date, int, Decimal], ...]] = {}
-    for line_id, *one in fetch(
+    for line_id, since, quantity, price in fetch(
         connection,
         "SELECT line_id, since, quantity, price FROM commitments WHERE line_id = ANY(%(ids)s) ORDER BY line_id, since",
         {"ids": list(line_ids)},
     ):
-        found[line_id] = (*found.get(line_id, ()), tuple(one))
+        found[line_id] = (*found.get(line_id, ()), (since, quantity, price))
     return found
 
 
-def late(connection: Connection, contract_ids: Sequence[int]) -> dict[int, list[Late]]:
-    """What has come since the last night of contracts' lines: reports, draw-downs, returns and amendments, by line id.
+def late(connection: Connection, line_ids: Sequence[int], since: int) -> dict[int, list[Late]]:
+    """What has come since the last night of lines: reports, draw-downs, returns and amendments, by line id.
 
-    Some of it may have been seen already, but nothing that was not is left out.
+    ``since``: the oldest transaction that one of these nights may not have seen. Some of what is found may have been
+    seen already, but nothing that was not is left out.
     """
-    oldest = "SELECT min(pg_snapshot_xmin(seen))::text FROM reconciliations WHERE contract_id = ANY(%(ids)s)"
-    ids = list(contract_ids)
     found: dict[int, list[Late]] = {}
-    # As a parameter of its own, so that it is planned with: what has come is little against what is there.
-    since = fetch(connection, oldest, {"ids": ids})[0][0]
-    if since is None:
-        return found
+    # ``since`` is a parameter, so that it is planned with: what has come is little against what is there.
+    kinds = (
+        ("day", "true", "usage_reports"),
+        ("day", "false", "draw_downs"),
+        ("since", "false", "commitments"),
+    )
+    unseen = " UNION ALL ".join(
+        f"SELECT line_id, {day}, batch_id, ordinal, {is_report}, xact FROM {table}"
+        " WHERE xact >= %(since)s::xid8 AND line_id = ANY(%(ids)s)"
+        for day, is_report, table in kinds
+    )
     for line_id, *facts in fetch(
         connection,
-        "SELECT u.line_id, u.day, u.batch_id, u.ordinal, u.is_report FROM"
-        " (SELECT line_id, day, batch_id, ordinal, true AS is_report, xact FROM usage_reports"
-        "   WHERE xact >= %(since)s::xid8"
-        "  UNION ALL SELECT line_id, day, batch_id, ordinal, false, xact FROM draw_downs WHERE xact >= %(since)s::xid8"
-        "  UNION ALL SELECT line_id, since, batch_id, ordinal, false, xact FROM commitments"
-        "   WHERE line_id IN (SELECT id FROM contract_lines WHERE contract_id = ANY(%(ids)s))"
-        "   AND xact >= %(since)s::xid8) u"
+        "SELECT u.line_id, u.day, u.batch_id, u.ordinal, u.is_report"
+        f" FROM ({unseen}) u (line_id, day, batch_id, ordinal, is_report, xact)"
         f" JOIN contract_lines n ON n.id = u.line_id CROSS JOIN {OF_LINE}"
-        " WHERE n.contract_id = ANY(%(ids)s) AND NOT pg_visible_in_snapshot(u.xact, r.seen)"
-        " ORDER BY u.line_id, u.batch_id, u.ordinal",
-        {"ids": ids, "since": since},
+        " WHERE NOT pg_visible_in_snapshot(u.xact, r.seen) ORDER BY u.line_id, u.batch_id, u.ordinal",
+        {"ids": list(line_ids), "since": str(since)},
     ):
         found.setdefault(line_id, []).append(Late(*facts))
     return found

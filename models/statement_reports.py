@@ -17,31 +17,25 @@ ENTRY = (
     + ", ".join(f"s.{name}" for name in Figures._fields)
     + ", s.causes, s.batch_id"
 )
-_JOINED = (
-    " JOIN contract_lines n ON n.id = s.line_id JOIN contracts k ON k.id = n.contract_id"
-    " JOIN accounts c ON c.id = k.customer_id JOIN products p ON p.id = n.product_id"
-)
-# Those to be looked at first: see licensing.reconciling.flags.
+# Those to be looked at first (see licensing.reconciling.flags), as one number: sorted by many sorts would take as long
+# as all the rest.
 _GRAVEST = (
-    "s.owed > 0 DESC, s.over > 0 AND NOT s.is_tolerated DESC, s.over > 0 DESC, s.state = 'adjusted' DESC,"
-    " s.missing_days > 0 DESC, s.owed DESC"
+    "((s.owed > 0)::int << 4 | (s.over > 0 AND NOT s.is_tolerated)::int << 3 | (s.over > 0)::int << 2"
+    " | (s.state = 'adjusted')::int << 1 | (s.missing_days > 0)::int) DESC, s.owed DESC"
 )
 
 
 class Reported(NamedTuple):
-    """A line that a batch wrote statements of: names of all that it is about, how many statements, and what is owed by
-    closed, adjusted and open ones; ``is_flagged``: one of them is to be looked at.
+    """A contract that a batch wrote statements of, those in one currency ("": none): names, how many, and what is owed
+    by closed, adjusted and open ones; ``is_flagged``: one of them is to be looked at.
     """
 
     id: int
-    metric: str
-    currency: str | None
+    key: str
+    code: str
     customer: str
     customer_number: str
-    product: str
-    sku: str
-    code: str
-    key: str
+    currency: str
     is_flagged: bool
     statements: int
     closed: Decimal
@@ -49,25 +43,44 @@ class Reported(NamedTuple):
     open: Decimal
 
 
-def lines_of(connection: Connection, batch_id: int) -> list[Reported]:
-    """The lines that a batch wrote statements of: customer by customer, contract by contract, by product.
+class Ware(NamedTuple):
+    """A product that contracts have lines of, and the currency of these lines ("": none)."""
 
-    Summed up before they are named: there are many statements and few lines.
-    """
+    product_id: int
+    name: str
+    sku: str
+    currency: str
+
+
+def contracts_of(connection: Connection, batch_id: int) -> list[Reported]:
+    """The contracts that a batch wrote statements of, customer by customer, by currency."""
     sums = ", ".join(
-        f"coalesce(sum(owed) FILTER (WHERE state = '{state}'), 0) AS {state}"
+        f"coalesce(sum(s.owed) FILTER (WHERE s.state = '{state}'), 0) AS {state}"
         for state in ("closed", "adjusted", "open")
     )
     rows = fetch(
         connection,
-        "SELECT n.id, n.metric, n.currency, c.name, c.number, p.name, p.sku, k.code, k.key, s.is_flagged, s.count,"
-        " s.closed, s.adjusted, s.open FROM (SELECT line_id, count(*),"
-        f"  bool_or(over > 0 OR missing_days > 0 OR state = 'adjusted') AS is_flagged, {sums}"
-        f"  FROM statements WHERE batch_id = %(batch)s GROUP BY line_id) s{_JOINED}"
-        " ORDER BY c.number, k.key, p.sku",
+        "SELECT k.id, k.key, k.code, c.name, c.number, w.currency, w.is_flagged, w.count, w.closed, w.adjusted, w.open"
+        " FROM (SELECT n.contract_id, coalesce(n.currency, '') AS currency, count(*),"
+        f"  bool_or(s.over > 0 OR s.missing_days > 0 OR s.state = 'adjusted') AS is_flagged, {sums}"
+        "  FROM statements s JOIN contract_lines n ON n.id = s.line_id WHERE s.batch_id = %(batch)s GROUP BY 1, 2) w"
+        " JOIN contracts k ON k.id = w.contract_id JOIN accounts c ON c.id = k.customer_id"
+        " ORDER BY c.number, k.key, w.currency",
         {"batch": batch_id},
     )
     return [Reported(*row) for row in rows]
+
+
+def wares_of(connection: Connection, contract_ids: Sequence[int]) -> list[Ware]:
+    """What the lines of contracts are about, by product."""
+    rows = fetch(
+        connection,
+        "SELECT p.id, p.name, p.sku, n.currency FROM (SELECT DISTINCT product_id, coalesce(currency, '') AS currency"
+        " FROM contract_lines WHERE contract_id = ANY(%(ids)s)) n JOIN products p ON p.id = n.product_id"
+        " ORDER BY p.sku, n.currency",
+        {"ids": list(contract_ids)},
+    )
+    return [Ware(*row) for row in rows]
 
 
 def entries(connection: Connection, line_ids: Sequence[int], batch_id: int | None) -> dict[int, list[tuple[Any, ...]]]:
@@ -91,7 +104,9 @@ def gravest(connection: Connection, batch_id: int, most: int) -> list[tuple[Any,
     return fetch(
         connection,
         f"SELECT k.code, c.number, c.name, p.sku, n.currency, {ENTRY} FROM (SELECT * FROM statements s"
-        f"  WHERE batch_id = %(batch)s ORDER BY {_GRAVEST}, line_id, period_starts, id LIMIT %(most)s) s{_JOINED}"
+        f"  WHERE batch_id = %(batch)s ORDER BY {_GRAVEST}, line_id, period_starts, id LIMIT %(most)s) s"
+        " JOIN contract_lines n ON n.id = s.line_id JOIN contracts k ON k.id = n.contract_id"
+        " JOIN accounts c ON c.id = k.customer_id JOIN products p ON p.id = n.product_id"
         f" ORDER BY {_GRAVEST}, k.key, p.sku, s.period_starts, s.id",
         {"batch": batch_id, "most": most},
     )

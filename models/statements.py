@@ -157,8 +157,8 @@ def _line(one: New, batch_id: int) -> str:
     """A new statement as COPY takes it: nothing in it needs to be escaped."""
     committed, drawn, used, peak, peak_day, over, unused, is_tolerated, owed, owed_from, missing = one.figures
     return (
-        f"{one.line_id}\t{one.starts}\t{one.ends}\t{one.state}\t{one.until}\t{committed}\t{drawn}\t{used}\t{peak}"
-        f"\t{peak_day or NULL}\t{over}\t{unused}\t{is_tolerated}\t{owed}\t{owed_from or NULL}\t{missing}"
+        f"{one.line_id}\t{one.starts!s}\t{one.ends!s}\t{one.state}\t{one.until!s}\t{committed}\t{drawn}\t{used!s}\t{peak}"
+        f"\t{peak_day or NULL!s}\t{over!s}\t{unused!s}\t{is_tolerated!s}\t{owed!s}\t{owed_from or NULL!s}\t{missing}"
         f"\t{json.dumps(one.causes) if one.causes else NULL}\t{batch_id}\t{one.ordinal}\n"
     )
 
@@ -189,28 +189,44 @@ def _replace(connection: Connection, changed: Sequence[New], batch_id: int) -> N
 
 
 def texts_of_batch(
-    connection: Connection, batch_id: int, lines: Mapping[int, tuple[str, str, str]]
+    connection: Connection,
+    batch_id: int,
+    contracts: Mapping[int, tuple[str, str]],
+    wares: Mapping[tuple[int, str], tuple[str, str]],
 ) -> Iterator[tuple[int, str]]:
-    """The statements that a batch wrote, line id and a text each with commas between, in the order of the lines.
+    """The statements that a batch wrote of contracts, in their order: each one's id, and lines with commas between.
 
-    ``lines``: what stands before the state, metric and currency, by line id. PostgreSQL writes 120,000 statements like
-    this in less time than it takes to make two million Python values of them.
+    ``contracts``: whose it is and what it is called, by id; ``wares``: a product and a currency as they are to stand
+    in the list, by product id and currency ("": none), in the order of a contract's lines. PostgreSQL writes 120,000
+    statements like this in less time than it takes to make two million Python values of them. To be given a
+    transaction of its own: how a batch of today is planned for is told to it, since no statistics know one.
     """
+    run(connection, "SET LOCAL enable_nestloop = off", {})
     return stream(
         connection,
-        "SELECT w.line_id, format('%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s', w.names, s.state,"
-        " s.period_starts, s.period_ends, w.metric, trim_scale(s.used), s.committed, trim_scale(s.over),"
-        " trim_scale(s.owed), w.currency, s.peak, s.peak_day, s.drawn, s.missing_days, s.id)"
-        " FROM unnest(%(lines)s::bigint[], %(names)s::text[], %(metrics)s::text[], %(currencies)s::text[])"
-        " WITH ORDINALITY AS w (line_id, names, metric, currency, place) JOIN statements s ON s.line_id = w.line_id"
-        " WHERE s.batch_id = %(batch)s ORDER BY w.place, s.period_starts, s.id",
+        "SELECT k.id, string_agg(format('%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s', k.whose,"
+        " w.product, k.code, s.state, s.period_starts, s.period_ends, n.metric, trim_scale(s.used), s.committed,"
+        " trim_scale(s.over), trim_scale(s.owed), w.currency, s.peak, s.peak_day, s.drawn, s.missing_days, s.id),"
+        " E'\\r\\n' ORDER BY w.place, s.period_starts, s.id)"
+        " FROM unnest(%(contracts)s::bigint[], %(whose)s::text[], %(codes)s::text[])"
+        "  WITH ORDINALITY AS k (id, whose, code, place)"
+        " JOIN contract_lines n ON n.contract_id = k.id"
+        " JOIN unnest(%(products)s::bigint[], %(known)s::text[], %(named)s::text[], %(currencies)s::text[])"
+        "  WITH ORDINALITY AS w (product_id, known, product, currency, place)"
+        "  ON w.product_id = n.product_id AND w.known = coalesce(n.currency, '')"
+        " JOIN statements s ON s.line_id = n.id WHERE s.batch_id = %(batch)s AND n.contract_id = ANY(%(contracts)s)"
+        " GROUP BY k.place, k.id ORDER BY k.place",
         {
             "batch": batch_id,
-            "lines": list(lines),
-            "names": [names for names, _, _ in lines.values()],
-            "metrics": [metric for _, metric, _ in lines.values()],
-            "currencies": [currency for _, _, currency in lines.values()],
+            "contracts": list(contracts),
+            "whose": [whose for whose, _ in contracts.values()],
+            "codes": [code for _, code in contracts.values()],
+            "products": [product_id for product_id, _ in wares],
+            "known": [currency for _, currency in wares],
+            "named": [product for product, _ in wares.values()],
+            "currencies": [currency for _, currency in wares.values()],
         },
+        at_once=500,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -29,6 +29,7 @@ from licensing.field_catalogue import FIELDS
 from licensing.reconciling import Standing, next_state
 from models import contracts, reconciliations, statements, usage
 from models.contracts import Contract
+from models.reconciliations import Late, Night
 from models.statements import Figures, New, Stored
 
 COLUMNS = (
@@ -78,10 +79,17 @@ class Reconciliation:
         keys = list({codes.match_key(row[0]) for row in rows})
         self.is_seen_again = work.is_preview or len(keys) < len(rows)  # a later row may be about the same statement
         self.contracts = contracts.by_key(connection, keys, lock=not work.is_preview)
-        self.lines = _lines(connection, self.contracts)
+        ids = [contract.id for contract in self.contracts.values()]
+        nights = reconciliations.nights(connection, ids)
+        self.lines = _lines(connection, self.contracts, nights)
         self._today: dict[str, date] = {}
         asked = self._asked(rows)
-        self.late = reconciliations.late(connection, [contract.id for contract in self.contracts.values()])
+        self.late: dict[int, list[Late]] = {}
+        if nights:
+            oldest = min(night.oldest for night in nights.values())
+            self.late = reconciliations.late(
+                connection, [line.id for lines in self.lines.values() for line in lines], oldest
+            )
         for line in asked:
             if late := self.late.get(line.id):
                 line.since = min(line.since, *(one.day for one in late))
@@ -118,14 +126,17 @@ class Reconciliation:
         reports_since: dict[int, date] = {}
         movements_since: dict[int, date] = {}
         settled: dict[int, date] = {}  # the first day of the last period that is
+        drawn_from = contracts.drawn_from(connection, [line.id for line in lines])
         for line in lines:
             terms = line.terms
             if not (periods := terms.open_since(line.since)):
                 continue
             starts, earlier = periods[0].starts, len(terms.periods()) - len(periods)
-            statements_since[line.id], movements_since[line.id] = starts, date.min
-            if earlier:
-                settled[line.id], movements_since[line.id] = terms.periods()[earlier - 1].starts, starts
+            statements_since[line.id] = starts
+            if line.id in drawn_from:
+                movements_since[line.id] = starts if earlier else date.min
+                if earlier:
+                    settled[line.id] = terms.periods()[earlier - 1].starts
             if terms.report_days is not None:  # a report of before may still hold
                 reports_since[line.id] = starts - timedelta(terms.report_days - 1)
         self.stored: dict[tuple[int, date], Stored] = statements.newest(connection, statements_since)
@@ -254,14 +265,18 @@ class Reconciliation:
         return self.reached.get(line.id, until) == until and (line.night is None or line.night <= until)
 
 
-def _lines(connection: Connection, found: dict[str, Contract]) -> dict[str, list[Line]]:
+def _lines(
+    connection: Connection, found: dict[str, Contract], nights: Mapping[tuple[int, int], Night]
+) -> dict[str, list[Line]]:
     """All lines of contracts in order of their products, by the contracts' keys."""
     keys = {contract.id: key for key, contract in found.items()}
     lines: dict[str, list[Line]] = {key: [] for key in found}
     stored = reconciliations.lines(connection, list(keys))
     committed = reconciliations.commitments(connection, [line[1] for line in stored])
-    for contract_id, line_id, sku, night, *terms in stored:
-        lines[keys[contract_id]].append(Line(line_id, sku.upper(), night, _terms(committed[line_id], *terms)))
+    for contract_id, line_id, sku, *terms in stored:
+        night = nights.get((contract_id, line_id)) or nights.get((contract_id, 0))
+        until = night.until if night else None
+        lines[keys[contract_id]].append(Line(line_id, sku.upper(), until, _terms(committed[line_id], *terms)))
     return lines
 
 

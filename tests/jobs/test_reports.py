@@ -171,8 +171,14 @@ def test_the_same_batch_is_reported_in_the_same_bytes(app: App, night: int, tmp_
     assert again == {role: before[role] for role in again} and len(again) == 4
 
 
-def test_many_contracts_are_listed_and_have_no_pages(app: App, submit: Submit, night: int, tmp_path: Path) -> None:
-    """Beyond the limit there are lists and a summary, no sheets, pages and copies, and the manifest says how to."""
+@pytest.mark.parametrize("long", [1, 50_000])
+def test_many_contracts_are_listed_and_have_no_pages(
+    app: App, night: int, tmp_path: Path, long: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the limit there are lists and a summary, no sheets, pages and copies, and the manifest says how to; a long
+    list, made in two parts, is the same.
+    """
+    monkeypatch.setattr(reports, "_LONG_LIST", long)
     limited = App(app.settings.model_copy(update={"statement_pages": 2}), app.engine, app.store, b"x" * 32)
     with transaction(app.engine) as connection:
         batch = batches.by_id(connection, night)
@@ -186,6 +192,29 @@ def test_many_contracts_are_listed_and_have_no_pages(app: App, submit: Submit, n
     (note,) = made.notes
     assert f"more than 2 contracts: `keymill statement --batch {night} --to FOLDER` makes the pages" in note
     assert note in [row[0] for row in book["Summary"].iter_rows(values_only=True)]
+
+
+def test_a_contract_in_several_currencies_is_listed_once(app: App, submit: Submit, tmp_path: Path) -> None:
+    """Each line with its own currency, or none; the summary has a total for each."""
+    account(app, "ACME", "customer")
+    for sku in ("CAD", "CAM", "PLM"):
+        product(app, sku)
+    head, lines = CONTRACTS.partition("\n")[0], ""
+    for sku, price in (("PLM", "12;EUR"), ("CAM", ";"), ("CAD", "3;USD")):
+        lines += f"FC-3;ACME;{sku};10;{price};2026-01-01;12;month;;\n"
+    assert set(outcome_codes(app, submit(f"{head}\n{lines}", "load-contracts", "VENDOR"))) == {"created"}
+    batch_id = submit("Contract;Date\nFC-3;2026-01-31\n", "reconcile-contracts", "VENDOR")
+    limited = App(app.settings.model_copy(update={"statement_pages": 0}), app.engine, app.store, b"x" * 32)
+    with transaction(app.engine) as connection:
+        batch = batches.by_id(connection, batch_id)
+        assert batch is not None
+        content = {
+            one.role: b"".join(one.blocks) for one in reports.of_batch(limited, connection, batch, tmp_path).files
+        }
+    rows = [(row["productID"], row["currency"]) for row in listed(content["statements"])]
+    assert rows == [("CAD", "USD"), ("CAM", ""), ("PLM", "EUR")]
+    summary = openpyxl.load_workbook(io.BytesIO(content["summary"]))["Summary"].iter_rows(values_only=True)
+    assert [row[:2] for row in summary if row[0] in ("–", "EUR", "USD")] == [("–", 1), ("EUR", 1), ("USD", 1)]
 
 
 def test_contracts_are_read_some_at_a_time(app: App, night: int, monkeypatch: pytest.MonkeyPatch) -> None:
