@@ -114,8 +114,13 @@ def late(connection: Connection, line_ids: Sequence[int], since: int) -> dict[in
         connection,
         "SELECT u.line_id, u.day, u.batch_id, u.ordinal, u.is_report"
         f" FROM ({unseen}) u (line_id, day, batch_id, ordinal, is_report, xact)"
-        f" JOIN contract_lines n ON n.id = u.line_id CROSS JOIN {OF_LINE}"
-        " WHERE NOT pg_visible_in_snapshot(u.xact, r.seen) ORDER BY u.line_id, u.batch_id, u.ordinal",
+        " JOIN contract_lines n ON n.id = u.line_id"
+        " LEFT JOIN reconciliations own ON own.contract_id = n.contract_id AND own.line_id = n.id"
+        f"  AND own.cluster = {_CLUSTER}"
+        " LEFT JOIN reconciliations whole ON whole.contract_id = n.contract_id AND whole.line_id = 0"
+        f"  AND whole.cluster = {_CLUSTER}"
+        " WHERE NOT pg_visible_in_snapshot(u.xact, coalesce(own.seen, whole.seen))"
+        " ORDER BY u.line_id, u.batch_id, u.ordinal",
         {"ids": list(line_ids), "since": str(since)},
     ):
         found.setdefault(line_id, []).append(Late(*facts))
