@@ -1,0 +1,95 @@
+"""Migrations that move what is there: nothing is lost on the way, nor on the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import Engine
+
+from models import schema
+from models.database import connect, fetch, run, transaction
+
+ANYTHING: dict[str, Any] = {}
+
+
+@pytest.fixture
+def emptied(empty_database_url: str) -> Iterator[Engine]:
+    """A database without tables."""
+    engine = connect(empty_database_url)
+    yield engine
+    engine.dispose()
+
+
+def bring(engine: Engine, revision: str, *, back: bool = False) -> None:
+    """Bring the schema to a revision."""
+    with engine.begin() as connection:
+        (command.downgrade if back else command.upgrade)(schema._config(connection), revision)
+
+
+def test_maintenance_moves_into_the_licenses_and_back(emptied: Engine) -> None:
+    """Each license keeps its own, one without has none; back in a table of its own, tenants see it as before."""
+    bring(emptied, "0014")
+    with transaction(emptied) as connection:
+        run(
+            connection,
+            "INSERT INTO licenses (number, key, account_id, customer_id, product_id, version, issued_at, batch_id,"
+            " ordinal) SELECT n, 'key', 1, 1, 1, '1', now(), 1, 1 FROM unnest(ARRAY['A', 'B', 'C']) n",
+            ANYTHING,
+        )
+        run(
+            connection,
+            "INSERT INTO maintenance VALUES ('A', '2026-01-01', '2026-12-31', 'gold', 'help@a.example'),"
+            " ('B', '2025-01-01', '2025-06-30', NULL, NULL)",
+            ANYTHING,
+        )
+    there = "SELECT * FROM maintenance ORDER BY license_number"
+    policy = "SELECT roles::text, cmd, qual FROM pg_policies WHERE tablename = 'maintenance'"
+    with emptied.connect() as connection:
+        before, seen = fetch(connection, there, ANYTHING), fetch(connection, policy, ANYTHING)
+    bring(emptied, "0015")
+    with emptied.connect() as connection:
+        moved = fetch(
+            connection,
+            "SELECT number, maintained_from, maintained_until, support_level, support_contact FROM licenses"
+            " ORDER BY number",
+            ANYTHING,
+        )
+    assert moved == [*before, ("C", None, None, None, None)]
+    bring(emptied, "0014", back=True)
+    with emptied.connect() as connection:
+        assert fetch(connection, there, ANYTHING) == before
+        assert fetch(connection, policy, ANYTHING) == seen
+
+
+def test_nights_of_lines_become_nights_of_their_contracts(emptied: Engine) -> None:
+    """A line that had a night of its own keeps it, known by its contract as well."""
+    bring(emptied, "0011")
+    with transaction(emptied) as connection:
+        run(
+            connection,
+            "INSERT INTO accounts (number, type, name) VALUES ('C', 'customer', 'C');"
+            " INSERT INTO products (sku, name) VALUES ('P', 'P');"
+            " INSERT INTO contracts (key, code, customer_id, time_zone) SELECT 'K', 'K', id, 'UTC' FROM accounts"
+            " WHERE number = 'C';"
+            " INSERT INTO contract_lines (contract_id, product_id, starts, months, unit, metric, policy, currency,"
+            " growth, tolerance, report_days) SELECT k.id, p.id, '2026-01-01', 12, 'month', 'peak', 'true_up', 'EUR',"
+            " 0, 0, 1 FROM contracts k, products p;"
+            " INSERT INTO reconciliations (line_id, until, seen, cluster)"
+            " SELECT id, '2026-02-01', pg_current_snapshot(), 1 FROM contract_lines",
+            ANYTHING,
+        )
+    bring(emptied, "0012")
+    with emptied.connect() as connection:
+        found = fetch(
+            connection,
+            "SELECT r.contract_id = n.contract_id, r.line_id = n.id, r.until FROM reconciliations r, contract_lines n",
+            ANYTHING,
+        )
+    assert found == [(True, True, date(2026, 2, 1))]
+    bring(emptied, "0011", back=True)
+    with emptied.connect() as connection:
+        assert fetch(connection, "SELECT until FROM reconciliations", ANYTHING) == [(date(2026, 2, 1),)]
