@@ -125,7 +125,6 @@ class Kind:
     ``takes_back``: what answers did, by their codes, where it can be undone.
     ``listing``: a list for answers that are more than one thing a row. ``reports``: files about what the batch wrote,
     made in a local folder; what they store for customers is the same each time.
-    ``listing``: a list for answers that are more than one thing a row.
     ``most_rows_a_chunk``: for rows with so much behind each that fewer of them make a chunk.
     """
 

@@ -154,7 +154,7 @@ def write(connection: Connection, made: Sequence[New], batch_id: int) -> None:
 
 
 def _line(one: New, batch_id: int) -> str:
-    """A new statement as COPY takes it: nothing in it needs to be escaped."""
+    """A new statement as COPY takes it: nothing in it needs to be escaped. ``!s`` spares values a format."""
     committed, drawn, used, peak, peak_day, over, unused, is_tolerated, owed, owed_from, missing = one.figures
     return (
         f"{one.line_id}\t{one.starts!s}\t{one.ends!s}\t{one.state}\t{one.until!s}\t{committed}\t{drawn}\t{used!s}\t{peak}"
