@@ -104,9 +104,8 @@ class Slice:
         self.asked: list[Asked] = []
         self.others = _other_columns(batch=work.batch, reader=reader) if kind.takes_any_column else {}
         self.refused: dict[int, Answer] = {}
-        read = reader.read
-        for row, cells in zip(rows, self.cells, strict=True):
-            values, rejections, warnings = read(cells)
+        for row, cells, read in zip(rows, self.cells, reader.read_rows(self.cells), strict=True):
+            values, rejections, warnings = read
             for warning in warnings:
                 tally.warn(warning.code, warning.detail, self._column(warning.field), row.sheet_row)
             if rejections:

@@ -1,7 +1,7 @@
-"""Packed cells to typed values, row by row: what a kind's rules work with, or why a cell cannot be used.
+"""Packed cells to typed values: what a kind's rules work with, or why a cell cannot be used.
 
-The usual row, texts without anything odd, takes a short way of one small function per column. As soon as one cell is a
-number, a date or odd in any way, the whole row takes the long way, which finds every fault and names its field.
+The usual rows, texts without anything odd, take a short way: one small function for each column of them. A row with a
+cell that is a number, a date or odd in any way takes the long way, which finds every fault and names its field.
 """
 
 from __future__ import annotations
@@ -59,16 +59,41 @@ _EMAIL = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\W_](?:[\w-]*[^\W_])?(?:\.[^\W_](
 _MARKS_OF_BAD_CHARACTERS = re.compile("[\u2400-\u2421]|\\\\u[0-9A-F]{4}")
 _LARGEST_CACHE = 4096
 
-Quick = Callable[[PackedCell], Any]
+# A column's cells to their values, and whether all of them are known.
+Quick = Callable[[Sequence[PackedCell]], tuple[list[Any], bool]]
+# The values of a row, what was refused, and what is worth a warning.
+Read = tuple[Sequence[Any], Sequence[Rejected], Sequence[CellWarning]]
+
+
+def _known(values: list[Any]) -> tuple[list[Any], bool]:
+    return values, _LATER not in values
+
+
+def _are_as_they_should_be(cells: Sequence[PackedCell], longest: int) -> str:
+    """All cells as one text, where each is a text without anything to be taken off; "" where one may not be."""
+    try:
+        together = "".join(cells)  # type: ignore[arg-type]
+    except TypeError:  # not all of them are texts
+        return ""
+    # The only space that is printable is the one that may have to be taken off.
+    is_bare = together.isprintable() and " " not in together and "" not in cells
+    return together if is_bare and len(max(cells, key=len, default="")) <= longest else ""  # type: ignore[arg-type]
 
 
 def _quick_text(field: Field) -> Quick:
     longest, blank = field.longest, _LATER if field.required else None
 
-    def text(cell: PackedCell) -> Any:
-        if type(cell) is str and cell.isprintable() and len(cell) <= longest:
-            return cell.strip() or blank
-        return blank if cell is None else _LATER
+    def text(cells: Sequence[PackedCell]) -> tuple[list[Any], bool]:
+        if _are_as_they_should_be(cells, longest):
+            return list(cells), True
+        return _known(
+            [
+                (cell.strip() or blank)
+                if type(cell) is str and cell.isprintable() and len(cell) <= longest
+                else (blank if cell is None else _LATER)
+                for cell in cells
+            ]
+        )
 
     return text
 
@@ -82,28 +107,44 @@ def _quick_code(field: Field, habits: Habits) -> Quick:
             return cell.strip() or blank
         return remembered(cell) if type(cell) is str else blank if cell is None else _LATER
 
-    return code
+    def codes(cells: Sequence[PackedCell]) -> tuple[list[Any], bool]:
+        together = _are_as_they_should_be(cells, longest)
+        if together and "+" not in together and ".0" not in together:
+            return list(cells), True
+        return _known(list(map(code, cells)))
+
+    return codes
 
 
 def _quick_email(field: Field) -> Quick:
-    blank, is_email = _LATER if field.required else None, _EMAIL.fullmatch
+    longest, blank, is_email = field.longest, _LATER if field.required else None, _EMAIL.fullmatch
 
-    def email(cell: PackedCell) -> Any:
-        if type(cell) is str and is_email(cell) and len(cell) <= field.longest and cell.isprintable():
-            return cell
-        return blank if cell is None else _LATER
+    def emails(cells: Sequence[PackedCell]) -> tuple[list[Any], bool]:
+        return _known(
+            [
+                cell
+                if type(cell) is str and is_email(cell) and len(cell) <= longest and cell.isprintable()
+                else (blank if cell is None else _LATER)
+                for cell in cells
+            ]
+        )
 
-    return email
+    return emails
 
 
 def _quick_other(field: Field, habits: Habits) -> Quick:
     """The short way of columns with few different values."""
     blank, remembered = _LATER if field.required else None, _remembering(field, habits)
 
-    def other(cell: PackedCell) -> Any:
-        return remembered(cell) if type(cell) is str or type(cell) is int else blank if cell is None else _LATER
+    def others(cells: Sequence[PackedCell]) -> tuple[list[Any], bool]:
+        return _known(
+            [
+                remembered(cell) if type(cell) is str or type(cell) is int else (blank if cell is None else _LATER)
+                for cell in cells
+            ]
+        )
 
-    return other
+    return others
 
 
 def _remembering(field: Field, habits: Habits) -> Callable[[str | int], Any]:
@@ -162,17 +203,26 @@ class RowReader:
         return _quick_email(field) if field.type == "email" else _quick_other(field, self.habits)
 
     def _constant(self, value: Any) -> Quick:
-        answer = _LATER if self.given_faults else value
-        return lambda _cell: answer
+        answer, is_known = (_LATER, False) if self.given_faults else (value, True)
+        return lambda cells: ([answer] * len(cells), is_known)
 
     def read(self, cells: Sequence[PackedCell]) -> tuple[list[Any], Sequence[Rejected], Sequence[CellWarning]]:
         """The values in the order of the fields (None: blank), what was refused, and what is worth a warning."""
-        if len(cells) < self._width:
-            cells = [*cells, *[None] * (self._width - len(cells))]
-        values = [quick(cells[column]) for column, quick in self._plan]
-        if _LATER in values:
-            return self._read_all(cells)
-        return values, _NOTHING, _NOTHING
+        values, rejections, warnings = self.read_rows([cells])[0]
+        return list(values), rejections, warnings
+
+    def read_rows(self, rows: Sequence[Sequence[PackedCell]]) -> list[Read]:
+        """The same of many rows: columns of texts without anything odd are read as a whole."""
+        width = self._width
+        rows = [cells if len(cells) >= width else [*cells, *[None] * (width - len(cells))] for cells in rows]
+        columns = [quick([cells[place] for cells in rows]) for place, quick in self._plan]
+        read = zip(*[values for values, _ in columns], strict=True)
+        if all(are_known for _, are_known in columns):
+            return [(values, _NOTHING, _NOTHING) for values in read]
+        return [
+            self._read_all(cells) if _LATER in values else (values, _NOTHING, _NOTHING)
+            for cells, values in zip(rows, read, strict=True)
+        ]
 
     def _read_all(self, cells: Sequence[PackedCell]) -> tuple[list[Any], list[Rejected], list[CellWarning]]:
         values: list[Any] = []

@@ -24,6 +24,7 @@ from licensing.values import (
     RowReader,
     _of_cell,
     _quick_code,
+    _quick_email,
     _quick_other,
     _quick_text,
 )  # fmt: skip
@@ -369,17 +370,30 @@ def test_any_row_gets_an_answer(cells: list[Any]):
     assert all(warning.code in ROW_WARNINGS for warning in warnings)
 
 
-@given(_CELLS)
-def test_the_short_way_never_disagrees_with_the_long_one(cell: Any):
-    """Where the quick reader has an answer, the thorough one has the same."""
+_PLAIN = st.text("ABC123.+ E", max_size=4)
+
+
+@given(st.one_of(st.lists(_CELLS, max_size=4), st.lists(_PLAIN, max_size=4)))
+def test_the_short_way_never_disagrees_with_the_long_one(cells: list[Any]):
+    """Where the quick reader of a column has an answer for a cell, the thorough one has the same."""
     habits = Habits()
-    for column in map(field, ("text", "code", "integer", "decimal", "date", "flag")):
-        ways: dict[str, Any] = {"text": _quick_text, "code": partial(_quick_code, habits=habits)}
-        answer = ways.get(column.type, partial(_quick_other, habits=habits))(column)(cell)
-        if answer is not _LATER:
-            warnings: list[CellWarning] = []
-            thorough = _of_cell(column, cell, habits, warnings)
-            assert (type(answer), answer, warnings) == (type(thorough), thorough, [])
+    for column in map(field, ("text", "code", "email", "integer", "decimal", "date", "flag")):
+        ways: dict[str, Any] = {"text": _quick_text, "code": partial(_quick_code, habits=habits), "email": _quick_email}
+        answers, are_known = ways.get(column.type, partial(_quick_other, habits=habits))(column)(cells)
+        assert are_known == (_LATER not in answers)
+        for cell, answer in zip(cells, answers, strict=True):
+            if answer is not _LATER:
+                warnings: list[CellWarning] = []
+                thorough = _of_cell(column, cell, habits, warnings)
+                assert (type(answer), answer, warnings) == (type(thorough), thorough, [])
+
+
+@given(st.lists(st.one_of(st.lists(_CELLS, max_size=6), st.lists(_PLAIN, min_size=4, max_size=6)), max_size=5))
+def test_rows_read_together_are_read_as_each_alone(rows: list[list[Any]]):
+    """Whatever stands in the rows beside it, a row has the same values, faults and warnings."""
+    reader = RowReader(REDEEM, COLUMNS, {}, Habits())
+    together = [(list(values), *told) for values, *told in reader.read_rows(rows)]
+    assert together == [reader.read(row) for row in rows]
 
 
 def test_every_fault_and_warning_has_sentences():
