@@ -274,7 +274,10 @@ def drawn(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:
 
 def drawn_from(connection: Connection, line_ids: Sequence[int]) -> set[int]:
     """Those of these lines that anything was ever drawn from."""
-    query = "SELECT id FROM unnest(%(ids)s::bigint[]) id WHERE EXISTS (SELECT FROM draw_downs WHERE line_id = id)"
+    query = (
+        "SELECT w.line_id FROM unnest(%(ids)s::bigint[]) AS w (line_id)"
+        " WHERE EXISTS (SELECT FROM draw_downs d WHERE d.line_id = w.line_id)"
+    )
     return {row[0] for row in fetch(connection, query, {"ids": list(line_ids)})}
 
 
