@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from psycopg.errors import UniqueViolation
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -21,8 +23,9 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
-from models.database import fetch, metadata, records, run
+from models.database import fetch, metadata, raw, records, run
 
 endpoints = Table(
     "webhook_endpoints",
@@ -33,7 +36,8 @@ endpoints = Table(
     # NULL: every type.
     Column("types", ARRAY(Text)),
     Column("state", Text, nullable=False, server_default="active"),
-    Column("reason", Text),
+    # Why it is disabled: ``code``, and a sentence in ``en`` and ``it``.
+    Column("reason", JSONB),
     # Since when nothing has arrived there any more.
     Column("failing_since", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -66,7 +70,6 @@ class Endpoint(NamedTuple):
     url: str
     types: list[str] | None
     state: str
-    reason: str | None
 
 
 class Secret(NamedTuple):
@@ -91,7 +94,7 @@ def by_id(connection: Connection, endpoint_id: int, *, lock: bool = False) -> En
     """An endpoint that was not removed; locked for a change when ``lock``."""
     found = fetch(
         connection,
-        "SELECT id, account_id, url, types, state, reason FROM webhook_endpoints WHERE id = %(id)s"
+        "SELECT id, account_id, url, types, state FROM webhook_endpoints WHERE id = %(id)s"
         " AND state <> 'removed'" + (" FOR NO KEY UPDATE" if lock else ""),
         {"id": endpoint_id},
     )
@@ -118,13 +121,31 @@ def count(connection: Connection, account_id: int) -> int:
     return int(fetch(connection, query, {"account": account_id})[0][0])
 
 
-def change_state(connection: Connection, endpoint_id: int, state: str, reason: str | None = None) -> None:
+def redirect(connection: Connection, endpoint_id: int, url: str, types: Sequence[str] | None) -> bool:
+    """Let an endpoint have another address or other types; False if the account has another one with this address.
+
+    What is known of failures is known of an address: a new one starts with a clean sheet.
+    """
+    try:
+        with raw(connection).transaction():
+            run(
+                connection,
+                "UPDATE webhook_endpoints SET url = %(url)s, types = %(types)s::text[],"
+                " failing_since = CASE WHEN url = %(url)s THEN failing_since END WHERE id = %(id)s",
+                {"id": endpoint_id, "url": url, "types": None if types is None else list(types)},
+            )
+    except UniqueViolation:
+        return False
+    return True
+
+
+def change_state(connection: Connection, endpoint_id: int, state: str, reason: Mapping[str, str] | None = None) -> None:
     """Let an endpoint be active, paused, disabled or removed. An active one starts with a clean sheet."""
     run(
         connection,
-        "UPDATE webhook_endpoints SET state = %(state)s, reason = %(reason)s,"
+        "UPDATE webhook_endpoints SET state = %(state)s, reason = %(reason)s::jsonb,"
         " failing_since = CASE WHEN %(state)s = 'active' THEN NULL ELSE failing_since END WHERE id = %(id)s",
-        {"id": endpoint_id, "state": state, "reason": reason},
+        {"id": endpoint_id, "state": state, "reason": json.dumps(reason) if reason else None},
     )
 
 
