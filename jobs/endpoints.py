@@ -121,7 +121,8 @@ def deliveries(
         )
     for one in found:
         reason = one.pop("reason")
-        one["answer"] = reason[language] if reason else one["answer"]
+        if reason and reason["en"] == one["answer"]:  # or the version before has tried again
+            one["answer"] = reason[language]
     return found
 
 

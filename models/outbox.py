@@ -80,7 +80,7 @@ deliveries = Table(
     # What the receiver said last.
     Column("status", Integer),
     Column("answer", Text),
-    # Why it was not sent, where that was for us to say: ``code``, and a sentence in ``en`` and ``it``.
+    # Why it was not sent, where that was for us to say: ``code``, ``en``, ``it``; the answer is the same as its ``en``.
     Column("reason", JSONB),
     Column("answered_at", DateTime(timezone=True)),
     UniqueConstraint("event_id", "endpoint_id"),

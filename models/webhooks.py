@@ -36,8 +36,10 @@ endpoints = Table(
     # NULL: every type.
     Column("types", ARRAY(Text)),
     Column("state", Text, nullable=False, server_default="active"),
-    # Why it is disabled: ``code``, and a sentence in ``en`` and ``it``.
-    Column("reason", JSONB),
+    # Why it is disabled, in English, as the version before reads and writes it.
+    Column("reason", Text),
+    # The same with its ``code`` and the sentence in ``en`` and ``it``; of this reason only if the English is the same.
+    Column("cause", JSONB),
     # Since when nothing has arrived there any more.
     Column("failing_since", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -105,7 +107,9 @@ def listed(connection: Connection, account_id: int | None) -> list[dict[str, Any
     """The endpoints of one account or of all, with how many deliveries wait and how many failed."""
     return records(
         connection,
-        "SELECT w.id, a.number, w.url, w.types, w.state, w.reason, w.failing_since, w.created_at,"
+        "SELECT w.id, a.number, w.url, w.types, w.state, CASE WHEN w.cause ->> 'en' = w.reason THEN w.cause"
+        "  WHEN w.reason IS NOT NULL THEN jsonb_build_object('code', 'other', 'en', w.reason, 'it', w.reason) END,"
+        " w.failing_since, w.created_at,"
         " (SELECT count(*) FROM deliveries d WHERE d.endpoint_id = w.id AND d.state = 'waiting'),"
         " (SELECT count(*) FROM deliveries d WHERE d.endpoint_id = w.id AND d.state = 'failed')"
         " FROM webhook_endpoints w JOIN accounts a ON a.id = w.account_id WHERE w.state <> 'removed'"
@@ -143,9 +147,14 @@ def change_state(connection: Connection, endpoint_id: int, state: str, reason: M
     """Let an endpoint be active, paused, disabled or removed. An active one starts with a clean sheet."""
     run(
         connection,
-        "UPDATE webhook_endpoints SET state = %(state)s, reason = %(reason)s::jsonb,"
+        "UPDATE webhook_endpoints SET state = %(state)s, reason = %(reason)s, cause = %(cause)s::jsonb,"
         " failing_since = CASE WHEN %(state)s = 'active' THEN NULL ELSE failing_since END WHERE id = %(id)s",
-        {"id": endpoint_id, "state": state, "reason": json.dumps(reason) if reason else None},
+        {
+            "id": endpoint_id,
+            "state": state,
+            "reason": reason["en"] if reason else None,
+            "cause": json.dumps(reason) if reason else None,
+        },
     )
 
 

@@ -126,6 +126,10 @@ def test_gone_disables_at_once_and_operations_are_told(lab: App, receiver: Recei
     assert italian["reason"] == {"code": "gone", "sentence": "Ha risposto 410 Gone."}
     never_tried = endpoints.deliveries(lab, endpoint_id=added.id, state=None, before=None, limit=1, language="it")
     assert never_tried[0]["answer"] == "Il webhook è stato disattivato: Ha risposto 410 Gone."
+    with transaction(lab.engine) as connection:
+        run(connection, "UPDATE deliveries SET answer = 'said to the version before'", {})
+    never_tried = endpoints.deliveries(lab, endpoint_id=added.id, state=None, before=None, limit=1, language="it")
+    assert never_tried[0]["answer"] == "said to the version before"
 
 
 def test_an_endpoint_that_fails_for_days_is_disabled(lab: App, receiver: Receiver):

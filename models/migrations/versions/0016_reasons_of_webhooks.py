@@ -14,13 +14,13 @@ DAYS = r"^Nothing has arrived there for (\d+) days\.$"
 
 def upgrade() -> None:
     """Bring the schema here."""
+    op.add_column("webhook_endpoints", sa.Column("cause", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.execute(
-        "ALTER TABLE webhook_endpoints ALTER COLUMN reason TYPE jsonb USING CASE"
-        " WHEN reason = 'It answered 410 Gone.'"
+        "UPDATE webhook_endpoints SET cause = CASE WHEN reason = 'It answered 410 Gone.'"
         " THEN jsonb_build_object('code', 'gone', 'en', reason, 'it', 'Ha risposto 410 Gone.')"
         f" WHEN reason ~ '{DAYS}' THEN jsonb_build_object('code', 'failing', 'en', reason,"
-        f" 'it', regexp_replace(reason, '{DAYS}', 'Da \\1 giorni non vi arriva nulla.'))"
-        " WHEN reason IS NOT NULL THEN jsonb_build_object('code', 'other', 'en', reason, 'it', reason) END"
+        f" 'it', regexp_replace(reason, '{DAYS}', 'Da \\1 giorni non vi arriva nulla.')) END"
+        " WHERE reason IS NOT NULL"
     )
     op.add_column("deliveries", sa.Column("reason", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.create_index(
@@ -35,4 +35,4 @@ def downgrade() -> None:
     """Take the schema back."""
     op.drop_index("ix_deliveries_failed_mails", "deliveries")
     op.drop_column("deliveries", "reason")
-    op.execute("ALTER TABLE webhook_endpoints ALTER COLUMN reason TYPE text USING reason ->> 'en'")
+    op.drop_column("webhook_endpoints", "cause")
