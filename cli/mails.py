@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.output import Json, Lang, Output, actor, opened_app, speak
-from cli.webhooks import OfAccount, Types
+from cli.webhooks import OfAccount, Types, tell_replayed
 from licensing.fields import Language
 
 app = typer.Typer(help="Mails: who gets which messages.", no_args_is_help=True)
@@ -26,8 +26,14 @@ def list_mails(account: OfAccount = None, as_json: Json = False, lang: Lang = No
         owner = None if account is None else find_account(connection, account).id
         found = subscriptions.listed(connection, owner)
     out.document({"mails": found})
-    rows = [(one["account"], one["address"], _types(out, one["types"]), one["language"] or "") for one in found]
-    out.table(("Account", *out.pick("Address/Types/Language", "Indirizzo/Tipi/Lingua").split("/")), rows)
+    titles = out.pick("Address/Types/Language/Failed", "Indirizzo/Tipi/Lingua/Fallite").split("/")
+    out.table(
+        ("Account", *titles),
+        [
+            (one["account"], one["address"], _types(out, one["types"]), one["language"] or "", str(one["failed"]))
+            for one in found
+        ],
+    )
 
 
 def _types(out: Output, types: list[str] | None) -> str:
@@ -62,6 +68,17 @@ def _save(out: Output, account: str, address: str, types: list[str] | None, lang
         endpoints.subscribe(opened, account, address, types, language, actor=actor())
     out.say(f"{address} gets: {_types(out, types)}.", f"{address} riceve: {_types(out, types)}.")
     out.document({"account": account, "address": address, "types": types, "language": language})
+
+
+@app.command("replay")
+def replay(account: Account, address: Address, as_json: Json = False, lang: Lang = None) -> None:
+    """Send all mails to an address again that failed, under the same message ids."""
+    from jobs import endpoints
+
+    out = speak(as_json, lang)
+    with opened_app() as opened:
+        count = endpoints.replay_mails(opened, account, address, actor=actor())
+    tell_replayed(out, count)
 
 
 @app.command("test")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cli.output import Json, Lang, Output, actor, opened_app, speak
+
+if TYPE_CHECKING:
+    from config.wiring import App
 
 app = typer.Typer(help="Webhooks: endpoints, their secrets and deliveries.", no_args_is_help=True)
 Number = Annotated[int, typer.Argument(help="Number of the webhook, as keymill webhooks list shows it.")]
 OfAccount = Annotated[str | None, typer.Option("--account", help="Only those of this account.")]
 Types = Annotated[
     list[str] | None, typer.Option("--type", help="Event type, may be given several times; default: all of them.")
+]
+NewTypes = Annotated[
+    list[str] | None, typer.Option("--type", help="Event type, may be given several times; default: as they are.")
 ]
 
 
@@ -37,13 +43,11 @@ def add(
 @app.command("list")
 def list_webhooks(account: OfAccount = None, as_json: Json = False, lang: Lang = None) -> None:
     """List the webhooks with their state, and how many deliveries wait or failed."""
-    from jobs.control import find_account
-    from models import webhooks
+    from jobs import endpoints
 
     out = speak(as_json, lang)
-    with opened_app() as opened, opened.engine.connect() as connection:
-        owner = None if account is None else find_account(connection, account).id
-        found = webhooks.listed(connection, owner)
+    with opened_app() as opened:
+        found = endpoints.listed(opened, _id_of(opened, account), language=out.language)
     out.document({"webhooks": found})
     titles = ("", "Account", "URL", *out.pick("Types/State/Waiting/Failed", "Tipi/Stato/In attesa/Fallite").split("/"))
     out.table(
@@ -53,14 +57,57 @@ def list_webhooks(account: OfAccount = None, as_json: Json = False, lang: Lang =
                 str(one["id"]),
                 one["account"],
                 one["url"],
-                ", ".join(one["types"] or [out.pick("all", "tutti")]),
-                one["state"] + (f" ({one['reason']})" if one["reason"] else ""),
+                _named(out, one["types"]),
+                one["state"] + (f" ({one['reason']['sentence']})" if one["reason"] else ""),
                 str(one["waiting"]),
                 str(one["failed"]),
             )
             for one in found
         ],
     )
+
+
+def _named(out: Output, types: list[str] | None) -> str:
+    return ", ".join(types or [out.pick("all", "tutti")])
+
+
+def _id_of(opened: App, account: str | None) -> int | None:
+    from jobs.control import find_account
+
+    if account is None:
+        return None
+    with opened.engine.connect() as connection:
+        return find_account(connection, account).id
+
+
+@app.command("change")
+def change(
+    webhook: Number,
+    url: Annotated[str | None, typer.Option("--url", help="Another address, https; default: as it is.")] = None,
+    types: NewTypes = None,
+    every: Annotated[bool, typer.Option("--every-type", help="Every type from now on.")] = False,
+    as_json: Json = False,
+    lang: Lang = None,
+) -> None:
+    """Give a webhook another address or other types; it keeps its secret and its log."""
+    from jobs import endpoints
+
+    out = speak(as_json, lang)
+    if (url is None and not types and not every) or (types and every):
+        raise typer.BadParameter(
+            out.pick("Give --url, and --type or --every-type.", "Indicare --url, e --type oppure --every-type.")
+        )
+    changes: endpoints.Changes = {}
+    if url is not None:
+        changes["url"] = url
+    if types or every:
+        changes["types"] = types or None
+    with opened_app() as opened:
+        endpoints.edit(opened, webhook, changes, actor=actor())
+        found = endpoints.find(opened, webhook)
+    told = f"{found['url']}: {_named(out, found['types'])}"
+    out.say(f"Webhook {webhook} is changed. {told}", f"Il webhook {webhook} è modificato. {told}")
+    out.document({"webhook": webhook, "url": found["url"], "types": found["types"]})
 
 
 @app.command("rotate")
@@ -123,13 +170,19 @@ def deliveries(
     lang: Lang = None,
 ) -> None:
     """Show the newest deliveries of webhooks and mails: how often they were tried, and the last answer."""
-    from jobs.control import find_account
-    from models import outbox
+    from jobs import endpoints
 
     out = speak(as_json, lang)
-    with opened_app() as opened, opened.engine.connect() as connection:
-        owner = None if account is None else find_account(connection, account).id
-        found = outbox.log(connection, account_id=owner, endpoint_id=webhook, state=state, limit=limit)
+    with opened_app() as opened:
+        found = endpoints.deliveries(
+            opened,
+            account_id=_id_of(opened, account),
+            endpoint_id=webhook,
+            state=state,
+            before=None,
+            limit=limit,
+            language=out.language,
+        )
     out.document({"deliveries": found})
     titles = ("", *out.pick("Event/To/State/Attempts/Answer", "Evento/A/Stato/Tentativi/Risposta").split("/"))
     out.table(titles, [_line(one) for one in found])
@@ -156,6 +209,11 @@ def replay(
         raise typer.BadParameter(out.pick("Give a delivery or --webhook.", "Indicare una consegna oppure --webhook."))
     with opened_app() as opened:
         count = endpoints.replay(opened, delivery_id=delivery, endpoint_id=webhook, actor=actor())
+    tell_replayed(out, count)
+
+
+def tell_replayed(out: Output, count: int) -> None:
+    """Say how many deliveries are sent again."""
     out.say(f"{count} deliveries are sent again.", f"{count} consegne vengono rinviate.")
     out.document({"replayed": count})
 
@@ -169,7 +227,7 @@ def test(webhook: Number, as_json: Json = False, lang: Lang = None) -> None:
     with opened_app() as opened:
         attempt = endpoints.send_test(opened, webhook, actor=actor())
     if not attempt.arrived:
-        told = " ".join(str(part) for part in (attempt.status, attempt.answer.strip()) if part)
+        told = " ".join(str(part) for part in (attempt.status, attempt.told(out.language).strip()) if part)
         out.refuse(
             "not_delivered",
             f"The test message did not arrive: {told[:500]}",

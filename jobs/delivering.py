@@ -10,8 +10,9 @@ import json
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
+from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from exporters.mails.message import BadAddress, Envelope, message
 from exporters.mails.registry import LETTERS
 from jobs import calling, mailing, notifying
 from jobs.parking import sentence_of
-from licensing.fields import LANGUAGES
+from licensing.fields import LANGUAGES, Language
 from models import accounts, audit, outbox, webhooks
 from models.database import is_outage, transaction
 from models.outbox import Delivery
@@ -39,19 +40,40 @@ MOST_ATTEMPTS = len(WAITS) + 1
 JITTER = 0.1  # waits are up to so much longer, so that what failed together does not come back together
 DISABLED_AFTER_SECONDS = 5 * 24 * HOUR  # without a single success
 WEBHOOK_LEASE_SECONDS, MAIL_LEASE_SECONDS = 60.0, 150.0  # longer than the slowest attempt can take
-GONE = 410
 KEPT_CHARACTERS = 1_000  # of an answer, in the delivery log
 THREADS = 4  # half of them see to webhooks first, the others to mails
 POLL_SECONDS = 1.0
 
+Reason = Mapping[str, str]  # ``code``, and a sentence in ``en`` and ``it``
+REMOVED: Reason = {"code": "removed", "en": "The webhook was removed.", "it": "Il webhook è stato rimosso."}
+_KILLED: Reason = {
+    "code": "killed",
+    "en": "The process that delivered ended in the middle of the last attempt.",
+    "it": "Il processo che consegnava è terminato durante l'ultimo tentativo.",
+}
+_NO_MAIL_SERVER: Reason = {
+    "code": "no_mail_server",
+    "en": "No mail server is set (KEYMILL_SMTP_URL).",
+    "it": "Nessun server di posta è impostato (KEYMILL_SMTP_URL).",
+}
+GONE: Reason = {"code": "gone", "en": "It answered 410 Gone.", "it": "Ha risposto 410 Gone."}
+
 
 class Attempt(NamedTuple):
-    """What came of trying: whether it arrived, whether trying again may help, and the receiver's answer."""
+    """What came of trying: whether it arrived, whether trying again may help, and the receiver's answer.
+
+    ``reason``: why it was not sent at all.
+    """
 
     arrived: bool
     may_be_tried_again: bool
     status: int | None
     answer: str
+    reason: Reason | None = None
+
+    def told(self, language: Language) -> str:
+        """The answer, or why there is none, for a person."""
+        return self.reason[language] if self.reason else self.answer
 
 
 def start(app: App, ended: threading.Event) -> list[threading.Thread]:
@@ -114,8 +136,11 @@ def deliver(app: App, delivery: Delivery) -> Attempt:
         if delivery.endpoint_id is not None:
             endpoint = webhooks.by_id(connection, delivery.endpoint_id, lock=True)
         state, wait_seconds = _next_step(delivery, attempt)
-        held = outbox.settle(connection, delivery, state, attempt.status, kept, again_after_seconds=wait_seconds)
-        if held and endpoint is not None:
+        held = outbox.settle(
+            connection, delivery, state, attempt.status, kept, attempt.reason, again_after_seconds=wait_seconds
+        )
+        # An answer from an address that the endpoint had before says nothing of the present one.
+        if held and endpoint is not None and endpoint.url == delivery.url:
             _judge(app, connection, endpoint, delivery, attempt)
     log.info(
         "delivered" if attempt.arrived else "not delivered",
@@ -139,8 +164,12 @@ def _next_step(delivery: Delivery, attempt: Attempt) -> tuple[outbox.State, floa
 
 def _try(app: App, delivery: Delivery) -> Attempt:
     if delivery.attempts > MOST_ATTEMPTS:
-        return Attempt(False, False, None, "the process that delivered ended in the middle of the last attempt")
+        return _not_sent(_KILLED)
     return _mail(app, delivery) if delivery.url is None else _call(app, delivery, delivery.url)
+
+
+def _not_sent(reason: Reason, *, may_be_tried_again: bool = False) -> Attempt:
+    return Attempt(False, may_be_tried_again, None, reason["en"], reason)
 
 
 def _call(app: App, delivery: Delivery, url: str) -> Attempt:
@@ -148,17 +177,18 @@ def _call(app: App, delivery: Delivery, url: str) -> Attempt:
     with app.engine.connect() as connection:
         stored = webhooks.secrets_of(connection, delivery.endpoint_id)
     if not stored:  # it was removed a moment ago: nothing leaves unsigned
-        return Attempt(False, False, None, "the endpoint was removed")
+        return _not_sent(REMOVED)
     try:
         valid = [unwrap(secret.wrapped, secret.name, app.kek) for secret in stored]
     except UnopenedSecret as problem:
-        return Attempt(False, True, None, problem.en)
+        reason = {"code": problem.code, "en": problem.en, "it": problem.it}
+        return _not_sent(reason, may_be_tried_again=True)
     body = payload(delivery)
     signed = headers(valid, delivery.message_id, int(time.time()), body)
     told = {"content-type": "application/json", "user-agent": "Keymill", **signed}
     reply = calling.post(url, told, body, private_too=app.settings.webhooks_private)
     arrived = reply.status is not None and 200 <= reply.status < 300
-    return Attempt(arrived, reply.status != GONE, reply.status, reply.text)
+    return Attempt(arrived, reply.status != HTTPStatus.GONE, reply.status, reply.text)
 
 
 def payload(delivery: Delivery) -> bytes:
@@ -170,7 +200,7 @@ def payload(delivery: Delivery) -> bytes:
 def _mail(app: App, delivery: Delivery) -> Attempt:
     settings = app.settings
     if not settings.smtp_url:
-        return Attempt(False, True, None, "KEYMILL_SMTP_URL is not set")
+        return _not_sent(_NO_MAIL_SERVER, may_be_tried_again=True)
     assert delivery.address is not None
     language = next((known for known in LANGUAGES if known == delivery.language), settings.language)
     domain = urlsplit(settings.public_url).hostname
@@ -189,8 +219,8 @@ def _judge(app: App, connection: Connection, endpoint: Endpoint, delivery: Deliv
         webhooks.succeeded(connection, endpoint.id)
         return
     failing_seconds = webhooks.failed(connection, endpoint.id)
-    if attempt.status == GONE:
-        reason = {"code": "gone", "en": "It answered 410 Gone.", "it": "Ha risposto 410 Gone."}
+    if attempt.status == HTTPStatus.GONE:
+        reason = GONE
     elif failing_seconds >= DISABLED_AFTER_SECONDS:
         days = int(failing_seconds // (24 * HOUR))
         reason = {
@@ -200,8 +230,13 @@ def _judge(app: App, connection: Connection, endpoint: Endpoint, delivery: Deliv
         }
     else:
         return
-    webhooks.change_state(connection, endpoint.id, "disabled", reason["en"])
-    outbox.give_up(connection, endpoint.id, f"the endpoint was disabled: {reason['en']}")
+    webhooks.change_state(connection, endpoint.id, "disabled", reason)
+    given_up = {
+        "code": reason["code"],
+        "en": f"The webhook was disabled: {reason['en']}",
+        "it": f"Il webhook è stato disattivato: {reason['it']}",
+    }
+    outbox.give_up(connection, endpoint.id, given_up)
     audit.record(connection, "keymill", "webhook.disabled", f"webhook {endpoint.id}", **reason)
     owner = accounts.by_id(connection, endpoint.account_id)
     told = {"endpoint": endpoint.id, "account": owner.number, "url": endpoint.url, "reason": reason}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
@@ -17,7 +17,7 @@ from jobs.delivering import Attempt
 from jobs.refusals import Refused
 from licensing.fields import Language
 from licensing.values import is_email
-from models import audit, outbox, subscriptions, webhooks
+from models import accounts, audit, outbox, subscriptions, webhooks
 from models.database import transaction
 from models.webhooks import Endpoint, Secret
 from signing.webhooks import generate
@@ -33,6 +33,13 @@ class Added(NamedTuple):
     secret: str
 
 
+class Changes(TypedDict, total=False):
+    """What is to be different of an endpoint; what is left out stays. ``types`` None: all of them."""
+
+    url: str
+    types: Sequence[str] | None
+
+
 def add(app: App, account: str, url: str, types: Sequence[str] | None, *, actor: str) -> Added:
     """Let an account's events go to an address, all or those of some types. Raises :class:`Refused`."""
     checked = _checked_types(types)
@@ -42,32 +49,54 @@ def add(app: App, account: str, url: str, types: Sequence[str] | None, *, actor:
         _check_number(webhooks.count(connection, owner.id))
         endpoint_id = webhooks.add(connection, owner.id, url, checked)
         if endpoint_id is None:
-            raise Refused(
-                "known_webhook",
-                f"Account {account} has a webhook with this address already. See: keymill webhooks list",
-                f"L'account {account} ha già un webhook con questo indirizzo. Vedere: keymill webhooks list",
-            )
+            raise _known(account)
         shown = _new_secret(app, connection, endpoint_id)
         audit.record(connection, actor, "webhook.added", f"webhook {endpoint_id}", account=account, url=url)
     return Added(endpoint_id, shown)
 
 
-def listed(app: App, account_id: int | None = None) -> list[dict[str, Any]]:
+def edit(app: App, endpoint_id: int, changes: Changes, *, actor: str) -> None:
+    """Let a webhook have another address or get other types of events; it keeps its secrets and its log.
+
+    What waits goes to the new address. Raises :class:`Refused`.
+    """
+    if "url" in changes:
+        _check_url(changes["url"], private_too=app.settings.webhooks_private)
+    with transaction(app.engine) as connection:
+        found = _find(connection, endpoint_id)
+        url = changes.get("url", found.url)
+        types = _checked_types(changes["types"]) if "types" in changes else found.types
+        if (url, types) == (found.url, found.types):
+            return
+        if not webhooks.redirect(connection, endpoint_id, url, types):
+            raise _known(accounts.by_id(connection, found.account_id).number)
+        audit.record(
+            connection, actor, "webhook.changed", f"webhook {endpoint_id}",
+            url=url, types=types, before={"url": found.url, "types": found.types},
+        )  # fmt: skip
+
+
+def listed(app: App, account_id: int | None = None, *, language: Language = "en") -> list[dict[str, Any]]:
     """The webhooks that are seen through an app, of one account or all, with how many deliveries wait and failed."""
     with transaction(app.engine) as connection:
-        return webhooks.listed(connection, account_id)
+        found = webhooks.listed(connection, account_id)
+    return [one | {"reason": _in_words(one["reason"], language)} for one in found]
 
 
-def find(app: App, endpoint_id: int) -> dict[str, Any]:
+def _in_words(reason: Mapping[str, str] | None, language: Language) -> dict[str, str] | None:
+    return None if reason is None else {"code": reason["code"], "sentence": reason[language]}
+
+
+def find(app: App, endpoint_id: int, *, language: Language = "en") -> dict[str, Any]:
     """A webhook that is seen through an app. Raises :class:`Refused`."""
-    found = next((one for one in listed(app) if one["id"] == endpoint_id), None)
+    found = next((one for one in listed(app, language=language) if one["id"] == endpoint_id), None)
     if found is None:
         raise _unknown(endpoint_id)
     return found
 
 
 def mails(app: App, account_id: int) -> list[dict[str, Any]]:
-    """The addresses that get an account's messages, or were told to get none."""
+    """The addresses that get an account's messages, or were told to get none, with how many mails failed."""
     with transaction(app.engine) as connection:
         return subscriptions.listed(connection, account_id)
 
@@ -80,12 +109,21 @@ def deliveries(
     state: str | None,
     before: int | None,
     limit: int,
+    language: Language = "en",
 ) -> list[dict[str, Any]]:
-    """The newest deliveries that are seen through an app, of an account, of a webhook or of all, mails too."""
+    """The newest deliveries that are seen through an app, of an account, of a webhook or of all, mails too.
+
+    Where nothing was answered because nothing was sent, the answer says why.
+    """
     with transaction(app.engine) as connection:
-        return outbox.log(
+        found = outbox.log(
             connection, account_id=account_id, endpoint_id=endpoint_id, state=state, before=before, limit=limit
         )
+    for one in found:
+        reason = one.pop("reason")
+        if reason and reason["en"] == one["answer"]:  # or the version before has tried again
+            one["answer"] = reason[language]
+    return found
 
 
 def find_delivery(app: App, delivery_id: int) -> None:
@@ -119,7 +157,7 @@ def change(app: App, endpoint_id: int, state: Literal["active", "paused", "remov
         webhooks.change_state(connection, endpoint_id, state)
         if state == "removed":
             webhooks.expire_secrets(connection, endpoint_id, 0)
-            outbox.give_up(connection, endpoint_id, "the endpoint was removed")
+            outbox.give_up(connection, endpoint_id, delivering.REMOVED)
         audit.record(connection, actor, f"webhook.{state}", f"webhook {endpoint_id}")
 
 
@@ -140,6 +178,25 @@ def replay(app: App, *, delivery_id: int | None = None, endpoint_id: int | None 
             )
         subject = f"webhook {endpoint_id}" if delivery_id is None else f"delivery {delivery_id}"
         audit.record(connection, actor, "delivery.replayed", subject, count=count)
+    return count
+
+
+def replay_mails(app: App, account: str, address: str, *, actor: str) -> int:
+    """Send all mails again that failed of an account's messages to an address that gets any: how many.
+
+    Raises :class:`Refused`.
+    """
+    with transaction(app.engine) as connection:
+        owner = find_account(connection, account)
+        known = subscriptions.listed(connection, owner.id)
+        if not any(one["address"].lower() == address.lower() and one["types"] != [] for one in known):
+            raise Refused(
+                "unknown_mail",
+                f"Account {account} sends {address} no mail. See: keymill mails list",
+                f"L'account {account} non invia posta a {address}. Vedere: keymill mails list",
+            )
+        count = outbox.replay(connection, account_id=owner.id, address=address)
+        audit.record(connection, actor, "delivery.replayed", f"account {account}", address=address, count=count)
     return count
 
 
@@ -194,6 +251,14 @@ def _unknown(endpoint_id: int) -> Refused:
         "unknown_webhook",
         f"There is no webhook {endpoint_id}. See: keymill webhooks list",
         f"Non esiste il webhook {endpoint_id}. Vedere: keymill webhooks list",
+    )
+
+
+def _known(account: str) -> Refused:
+    return Refused(
+        "known_webhook",
+        f"Account {account} has a webhook with this address already. See: keymill webhooks list",
+        f"L'account {account} ha già un webhook con questo indirizzo. Vedere: keymill webhooks list",
     )
 
 

@@ -80,6 +80,8 @@ deliveries = Table(
     # What the receiver said last.
     Column("status", Integer),
     Column("answer", Text),
+    # Why it was not sent, where that was for us to say: ``code``, ``en``, ``it``; the answer is the same as its ``en``.
+    Column("reason", JSONB),
     Column("answered_at", DateTime(timezone=True)),
     UniqueConstraint("event_id", "endpoint_id"),
     UniqueConstraint("event_id", "address"),
@@ -94,6 +96,11 @@ Index(
     postgresql_where=text("state = 'waiting'"),
 )
 Index("ix_deliveries_endpoint_id", deliveries.c.endpoint_id)
+Index(
+    "ix_deliveries_failed_mails",
+    func.lower(deliveries.c.address),
+    postgresql_where=text("state = 'failed' AND address IS NOT NULL"),
+)
 Index(
     "ix_deliveries_under_way",
     deliveries.c.endpoint_id,
@@ -282,6 +289,7 @@ def settle(
     state: State,
     status: int | None,
     answer: str,
+    reason: Mapping[str, str] | None,
     *,
     again_after_seconds: float,
 ) -> bool:
@@ -289,8 +297,9 @@ def settle(
     return (
         run(
             connection,
-            "UPDATE deliveries SET state = %(state)s, status = %(status)s, answer = %(answer)s, lease_until = NULL,"
-            " answered_at = clock_timestamp(), next_at = clock_timestamp() + make_interval(secs => %(after)s)"
+            "UPDATE deliveries SET state = %(state)s, status = %(status)s, answer = %(answer)s,"
+            " reason = %(reason)s::jsonb, lease_until = NULL, answered_at = clock_timestamp(),"
+            " next_at = clock_timestamp() + make_interval(secs => %(after)s)"
             " WHERE id = %(id)s AND fence = %(fence)s AND lease_until IS NOT NULL",
             {
                 "id": delivery.id,
@@ -298,6 +307,7 @@ def settle(
                 "state": state,
                 "status": status,
                 "answer": answer,
+                "reason": json.dumps(reason) if reason else None,
                 "after": again_after_seconds,
             },
         )
@@ -305,29 +315,45 @@ def settle(
     )
 
 
-def give_up(connection: Connection, endpoint_id: int, answer: str) -> None:
+def give_up(connection: Connection, endpoint_id: int, reason: Mapping[str, str]) -> None:
     """Fail what waits for an endpoint that gets nothing any more; it can be replayed."""
     run(
         connection,
-        "UPDATE deliveries SET state = 'failed', answer = %(answer)s, answered_at = clock_timestamp(),"
-        " lease_until = NULL WHERE endpoint_id = %(id)s AND state = 'waiting'",
-        {"id": endpoint_id, "answer": answer},
+        "UPDATE deliveries SET state = 'failed', answer = %(answer)s, reason = %(reason)s::jsonb,"
+        " answered_at = clock_timestamp(), lease_until = NULL WHERE endpoint_id = %(id)s AND state = 'waiting'",
+        {"id": endpoint_id, "answer": reason["en"], "reason": json.dumps(reason)},
     )
 
 
-def replay(connection: Connection, *, delivery_id: int | None = None, endpoint_id: int | None = None) -> int:
-    """Send a delivery again, or all of an endpoint that failed: how many. One that is being tried now is left alone.
+def replay(
+    connection: Connection,
+    *,
+    delivery_id: int | None = None,
+    endpoint_id: int | None = None,
+    account_id: int | None = None,
+    address: str | None = None,
+) -> int:
+    """Send a delivery again, or all that failed of an endpoint or of an account's mails to an address: how many.
 
-    It counts its attempts anew. What was for an endpoint that was removed stays as it is.
+    One that is being tried now is left alone. It counts its attempts anew. What was for an endpoint that was removed
+    stays as it is.
     """
     return run(
         connection,
         "UPDATE deliveries d SET state = 'waiting', attempts = 0, next_at = clock_timestamp(), lease_until = NULL"
-        " WHERE (d.id = %(delivery)s OR (d.endpoint_id = %(endpoint)s AND d.state = 'failed'))"
+        " WHERE (d.id = %(delivery)s OR (d.endpoint_id = %(endpoint)s AND d.state = 'failed')"
+        "  OR (d.state = 'failed' AND d.address IS NOT NULL AND lower(d.address) = lower(%(address)s::text)"
+        "   AND EXISTS (SELECT FROM events e WHERE e.id = d.event_id AND e.account_id = %(account)s)))"
         " AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())"
         " AND NOT EXISTS (SELECT FROM webhook_endpoints w WHERE w.id = d.endpoint_id AND w.state = 'removed')",
-        {"delivery": delivery_id, "endpoint": endpoint_id},
+        {"delivery": delivery_id, "endpoint": endpoint_id, "account": account_id, "address": address},
     )
+
+
+_LOGGED = (
+    "id", "message_id", "account", "type", "subject", "at", "to", "endpoint", "state", "attempts", "status", "answer",
+    "reason", "answered", "next",
+)  # fmt: skip
 
 
 def log(
@@ -343,29 +369,15 @@ def log(
     return records(
         connection,
         "SELECT d.id, e.message_id, a.number, e.type, e.subject, e.at, coalesce(w.url, d.address), d.endpoint_id,"
-        " d.state, d.attempts, d.status, d.answer, d.answered_at, CASE d.state WHEN 'waiting' THEN d.next_at END"
+        " d.state, d.attempts, d.status, d.answer, d.reason, d.answered_at,"
+        " CASE d.state WHEN 'waiting' THEN d.next_at END"
         " FROM deliveries d JOIN events e ON e.id = d.event_id JOIN accounts a ON a.id = e.account_id"
         " LEFT JOIN webhook_endpoints w ON w.id = d.endpoint_id"
         " WHERE (%(account)s::bigint IS NULL OR e.account_id = %(account)s)"
         " AND (%(endpoint)s::bigint IS NULL OR d.endpoint_id = %(endpoint)s)"
         " AND (%(state)s::text IS NULL OR d.state = %(state)s)"
         " AND (%(before)s::bigint IS NULL OR d.id < %(before)s) ORDER BY d.id DESC LIMIT %(limit)s",
-        (
-            "id",
-            "message_id",
-            "account",
-            "type",
-            "subject",
-            "at",
-            "to",
-            "endpoint",
-            "state",
-            "attempts",
-            "status",
-            "answer",
-            "answered",
-            "next",
-        ),
+        _LOGGED,
         {"account": account_id, "endpoint": endpoint_id, "state": state, "before": before, "limit": limit},
     )
 

@@ -79,16 +79,21 @@ def count(connection: Connection, account_id: int, but: str) -> int:
 
 
 def listed(connection: Connection, account_id: int | None) -> list[dict[str, Any]]:
-    """The addresses of one account or of all: the accounts' own, unless a subscription says otherwise, and others."""
+    """The addresses of one account or of all: the accounts' own, unless a subscription says otherwise, and others.
+
+    With how many mails to them failed.
+    """
     return records(
         connection,
-        "SELECT number, address, types, language FROM ("
+        "SELECT number, address, types, language, (SELECT count(*) FROM deliveries d JOIN events e ON e.id = d.event_id"
+        "  WHERE e.account_id = addresses.id AND d.state = 'failed' AND lower(d.address) = lower(addresses.address))"
+        " FROM ("
         " SELECT a.id, a.number, a.email AS address, NULL::text[] AS types, NULL::text AS language FROM accounts a"
         "  WHERE a.email IS NOT NULL AND NOT EXISTS (SELECT FROM mail_subscriptions s WHERE s.account_id = a.id"
         "   AND lower(s.address) = lower(a.email))"
         " UNION ALL SELECT a.id, a.number, s.address, s.types, s.language FROM mail_subscriptions s"
         "  JOIN accounts a ON a.id = s.account_id) AS addresses"
         " WHERE %(account)s::bigint IS NULL OR id = %(account)s ORDER BY number, address",
-        ("account", "address", "types", "language"),
+        ("account", "address", "types", "language", "failed"),
         {"account": account_id},
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from psycopg.errors import UniqueViolation
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -21,8 +23,9 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
-from models.database import fetch, metadata, records, run
+from models.database import fetch, metadata, raw, records, run
 
 endpoints = Table(
     "webhook_endpoints",
@@ -33,7 +36,10 @@ endpoints = Table(
     # NULL: every type.
     Column("types", ARRAY(Text)),
     Column("state", Text, nullable=False, server_default="active"),
+    # Why it is disabled, in English, as the version before reads and writes it.
     Column("reason", Text),
+    # The same with its ``code`` and the sentence in ``en`` and ``it``; of this reason only if the English is the same.
+    Column("cause", JSONB),
     # Since when nothing has arrived there any more.
     Column("failing_since", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -66,7 +72,6 @@ class Endpoint(NamedTuple):
     url: str
     types: list[str] | None
     state: str
-    reason: str | None
 
 
 class Secret(NamedTuple):
@@ -91,7 +96,7 @@ def by_id(connection: Connection, endpoint_id: int, *, lock: bool = False) -> En
     """An endpoint that was not removed; locked for a change when ``lock``."""
     found = fetch(
         connection,
-        "SELECT id, account_id, url, types, state, reason FROM webhook_endpoints WHERE id = %(id)s"
+        "SELECT id, account_id, url, types, state FROM webhook_endpoints WHERE id = %(id)s"
         " AND state <> 'removed'" + (" FOR NO KEY UPDATE" if lock else ""),
         {"id": endpoint_id},
     )
@@ -102,7 +107,9 @@ def listed(connection: Connection, account_id: int | None) -> list[dict[str, Any
     """The endpoints of one account or of all, with how many deliveries wait and how many failed."""
     return records(
         connection,
-        "SELECT w.id, a.number, w.url, w.types, w.state, w.reason, w.failing_since, w.created_at,"
+        "SELECT w.id, a.number, w.url, w.types, w.state, CASE WHEN w.cause ->> 'en' = w.reason THEN w.cause"
+        "  WHEN w.reason IS NOT NULL THEN jsonb_build_object('code', 'other', 'en', w.reason, 'it', w.reason) END,"
+        " w.failing_since, w.created_at,"
         " (SELECT count(*) FROM deliveries d WHERE d.endpoint_id = w.id AND d.state = 'waiting'),"
         " (SELECT count(*) FROM deliveries d WHERE d.endpoint_id = w.id AND d.state = 'failed')"
         " FROM webhook_endpoints w JOIN accounts a ON a.id = w.account_id WHERE w.state <> 'removed'"
@@ -118,13 +125,36 @@ def count(connection: Connection, account_id: int) -> int:
     return int(fetch(connection, query, {"account": account_id})[0][0])
 
 
-def change_state(connection: Connection, endpoint_id: int, state: str, reason: str | None = None) -> None:
+def redirect(connection: Connection, endpoint_id: int, url: str, types: Sequence[str] | None) -> bool:
+    """Let an endpoint have another address or other types; False if the account has another one with this address.
+
+    What is known of failures is known of an address: a new one starts with a clean sheet.
+    """
+    try:
+        with raw(connection).transaction():
+            run(
+                connection,
+                "UPDATE webhook_endpoints SET url = %(url)s, types = %(types)s::text[],"
+                " failing_since = CASE WHEN url = %(url)s THEN failing_since END WHERE id = %(id)s",
+                {"id": endpoint_id, "url": url, "types": None if types is None else list(types)},
+            )
+    except UniqueViolation:
+        return False
+    return True
+
+
+def change_state(connection: Connection, endpoint_id: int, state: str, reason: Mapping[str, str] | None = None) -> None:
     """Let an endpoint be active, paused, disabled or removed. An active one starts with a clean sheet."""
     run(
         connection,
-        "UPDATE webhook_endpoints SET state = %(state)s, reason = %(reason)s,"
+        "UPDATE webhook_endpoints SET state = %(state)s, reason = %(reason)s, cause = %(cause)s::jsonb,"
         " failing_since = CASE WHEN %(state)s = 'active' THEN NULL ELSE failing_since END WHERE id = %(id)s",
-        {"id": endpoint_id, "state": state, "reason": reason},
+        {
+            "id": endpoint_id,
+            "state": state,
+            "reason": reason["en"] if reason else None,
+            "cause": json.dumps(reason) if reason else None,
+        },
     )
 
 

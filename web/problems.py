@@ -43,8 +43,8 @@ _STATUS = {
 }
 _FOUND_NOT = {
     "no_list", "no_results", "not_found", "unknown_batch", "unknown_contract", "unknown_delivery", "unknown_drop",
-    "unknown_license", "unknown_link", "unknown_schedule", "unknown_ssh_key", "unknown_statement", "unknown_token",
-    "unknown_upload", "unknown_webhook",
+    "unknown_license", "unknown_link", "unknown_mail", "unknown_schedule", "unknown_ssh_key", "unknown_statement",
+    "unknown_token", "unknown_upload", "unknown_webhook",
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app as commands
 from config.wiring import App
+from models.database import run, transaction
 from tests.apps import account, one
 from tests.receivers import MailServer, Receiver, status
 from tests.telling import add_event, deliver_all, receivers, with_settings
@@ -56,6 +57,22 @@ def test_from_adding_to_removing(app: App, keymill: Keymill, receiver: Receiver)
     assert one(app, actions) == 5
 
 
+def test_a_webhook_is_changed(keymill: Keymill, receiver: Receiver):
+    """Its address, its types or both; what is not named stays, and so does the secret."""
+    added = document(keymill("webhooks", "add", "OEM", receiver.url, "--type", "batch.ended", "--json"))
+    number, url = added["webhook"], receiver.url + "/new"
+    changed = document(keymill("webhooks", "change", number, "--url", url, "--json"))
+    assert changed == {"webhook": number, "url": url, "types": ["batch.ended"]}
+    types = ("--type", "batch.previewed", "--type", "batch.ended")
+    assert "batch.previewed, batch.ended" in keymill("webhooks", "change", number, *types).stdout
+    assert "tutti" in keymill("webhooks", "change", number, "--every-type", "--lang", "it").stdout
+    for words in ((), ("--every-type", "--type", "batch.ended")):
+        assert keymill("webhooks", "change", number, *words).exit_code == 2
+    assert document(keymill("webhooks", "change", 99, "--every-type", "--json"))["refused"] == "unknown_webhook"
+    assert keymill("webhooks", "test", number).exit_code == 0
+    Webhook(added["secret"]).verify(receiver.received[0].body, receiver.received[0].headers)
+
+
 def test_rotation_shows_a_new_secret(keymill: Keymill, receiver: Receiver):
     """Both verify until the old one ends."""
     added = document(keymill("webhooks", "add", "OEM", receiver.url, "--json"))
@@ -77,7 +94,10 @@ def test_the_log_and_a_replay(app: App, keymill: Keymill, receiver: Receiver):
     assert "batch.ended, batch 7" in shown
     assert "410 no longer here" in shown
     [logged] = document(keymill("webhooks", "deliveries", number, "--state", "failed", "--json"))["deliveries"]
-    assert "disabled" in keymill("webhooks", "list").stdout
+    assert "disabled (It answered 410 Gone.)" in keymill("webhooks", "list").stdout
+    assert "disabled (Ha risposto 410 Gone.)" in keymill("webhooks", "list", "--lang", "it").stdout
+    [listed] = document(keymill("webhooks", "list", "--json"))["webhooks"]
+    assert listed["reason"] == {"code": "gone", "sentence": "It answered 410 Gone."}
     receiver.answer = status(204)
     assert keymill("webhooks", "resume", number).exit_code == 0
     assert document(keymill("webhooks", "replay", logged["id"], "--json")) == {"replayed": 1}
@@ -104,8 +124,8 @@ def test_mails_are_subscribed_and_stopped(app: App, keymill: Keymill):
     assert keymill("mails", "stop", "OEM", "own@example.com").exit_code == 0
     listed = document(keymill("mails", "list", "--json"))["mails"]
     assert listed == [
-        {"account": "OEM", "address": "it@example.com", "types": None, "language": "it"},
-        {"account": "OEM", "address": "own@example.com", "types": [], "language": None},
+        {"account": "OEM", "address": "it@example.com", "types": None, "language": "it", "failed": 0},
+        {"account": "OEM", "address": "own@example.com", "types": [], "language": None, "failed": 0},
     ]
     add_event(app, "OEM", "batch 1")
     assert receivers(app) == [("batch.ended", "it@example.com", "it")]
@@ -124,3 +144,16 @@ def test_a_test_mail(keymill: Keymill, mail_server: Callable[..., MailServer], m
     assert "550 unknown here" in keymill("mails", "test", "a@example.com").stderr
     assert keymill("mails", "test", "a@example.com").exit_code == 0
     assert [mail["To"] for mail in server.mails] == ["a@example.com"]
+
+
+def test_all_failed_mails_of_an_address_are_sent_again(app: App, keymill: Keymill):
+    """With the number of them; an address that gets nothing is refused."""
+    account(app, "OEM", email="own@example.com")
+    for number in range(3):
+        add_event(app, "OEM", f"batch {number}")
+    with transaction(app.engine) as connection:
+        run(connection, "UPDATE deliveries SET state = 'failed' WHERE id > (SELECT min(id) FROM deliveries)", {})
+    assert [found["failed"] for found in document(keymill("mails", "list", "--json"))["mails"]] == [2]
+    assert document(keymill("mails", "replay", "OEM", "OWN@example.com", "--json")) == {"replayed": 2}
+    assert "0 consegne" in keymill("mails", "replay", "OEM", "own@example.com", "--lang", "it").stdout
+    assert document(keymill("mails", "replay", "OEM", "no@example.com", "--json"))["refused"] == "unknown_mail"

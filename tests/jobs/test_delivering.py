@@ -122,6 +122,14 @@ def test_gone_disables_at_once_and_operations_are_told(lab: App, receiver: Recei
     assert [number for number, _ in heard] == ["OEM", "VENDOR"]
     assert heard[0][1]["endpoint"] == added.id
     assert heard[0][1]["reason"]["code"] == "gone"
+    [italian] = endpoints.listed(lab, language="it")
+    assert italian["reason"] == {"code": "gone", "sentence": "Ha risposto 410 Gone."}
+    never_tried = endpoints.deliveries(lab, endpoint_id=added.id, state=None, before=None, limit=1, language="it")
+    assert never_tried[0]["answer"] == "Il webhook è stato disattivato: Ha risposto 410 Gone."
+    with transaction(lab.engine) as connection:
+        run(connection, "UPDATE deliveries SET answer = 'said to the version before'", {})
+    never_tried = endpoints.deliveries(lab, endpoint_id=added.id, state=None, before=None, limit=1, language="it")
+    assert never_tried[0]["answer"] == "said to the version before"
 
 
 def test_an_endpoint_that_fails_for_days_is_disabled(lab: App, receiver: Receiver):
@@ -149,6 +157,76 @@ def test_an_endpoint_that_fails_for_days_is_disabled(lab: App, receiver: Receive
     fail_for(5)
     assert one(lab, "SELECT state FROM webhook_endpoints") == "disabled"
     assert told(lab, "webhook.disabled")[0][1]["reason"]["code"] == "failing"
+
+
+def test_a_changed_endpoint_keeps_its_secret_and_its_log(lab: App, receiver: Receiver):
+    """What waits goes to the new address, only the new types come; the days of failure were those of the old one."""
+    added = hook(lab, receiver, "statements.closed", path="/old")
+    receiver.answer = status(500)
+    add_event(lab, "OEM", "batch 1", "statements.closed")
+    deliver_all(lab)
+    endpoints.edit(lab, added.id, {"types": ["batch.ended"]}, actor="test")
+    assert one(lab, "SELECT failing_since FROM webhook_endpoints") is not None
+    endpoints.edit(lab, added.id, {"url": receiver.url + "/new"}, actor="test")
+    assert one(lab, "SELECT failing_since FROM webhook_endpoints") is None
+    add_event(lab, "OEM", "batch 2")
+    add_event(lab, "OEM", "batch 2", "statements.closed")
+    receiver.answer = status(204)
+    let_time_pass(lab)
+    assert deliver_all(lab) == 2
+    assert [(got.path, got.told["type"]) for got in receiver.received] == [
+        ("/hook/old", "statements.closed"), ("/hook/new", "statements.closed"), ("/hook/new", "batch.ended"),
+    ]  # fmt: skip
+    for got in receiver.received:
+        Webhook(added.secret).verify(got.body, got.headers)
+    assert [(found["state"], found["attempts"]) for found in deliveries(lab)] == [("delivered", 2), ("delivered", 1)]
+
+
+def test_a_change_is_checked_and_audited(lab: App, receiver: Receiver):
+    """An address that is taken, inside or none is refused, an unknown type too; nothing new is no change."""
+    added, other = hook(lab, receiver, "batch.ended"), hook(lab, receiver, path="/other")
+    changes: list[tuple[endpoints.Changes, str]] = [
+        ({"url": receiver.url + "/other"}, "known_webhook"),
+        ({"url": "ftp://example.com/"}, "bad_webhook_url"),
+        ({"types": ["coffee.ready"]}, "unknown_event_type"),
+    ]
+    for change, code in changes:
+        with pytest.raises(Refused) as refused:
+            endpoints.edit(lab, added.id, change, actor="test")
+        assert refused.value.code == code
+    with pytest.raises(Refused, match="public"):
+        private = with_settings(lab, webhooks_private=False)
+        endpoints.edit(private, added.id, {"url": "https://127.0.0.1/"}, actor="test")
+    endpoints.edit(lab, added.id, {"url": receiver.url, "types": ["batch.ended"]}, actor="test")
+    endpoints.edit(lab, added.id, {"types": None}, actor="test")
+    endpoints.change(lab, other.id, "removed", actor="test")
+    endpoints.edit(lab, added.id, {"url": receiver.url + "/other"}, actor="test")
+    with pytest.raises(Refused):
+        endpoints.edit(lab, other.id, {"types": None}, actor="test")
+    told_of = one(lab, "SELECT jsonb_agg(detail ORDER BY id) FROM audit_log WHERE action = 'webhook.changed'")
+    before = {"url": receiver.url, "types": ["batch.ended"]}
+    assert told_of == [
+        {"url": receiver.url, "types": None, "before": before},
+        {"url": receiver.url + "/other", "types": None, "before": before | {"types": None}},
+    ]
+
+
+def test_an_answer_of_the_address_before_does_not_disable(lab: App, receiver: Receiver):
+    """410 that comes from where a webhook no longer leads ends that message and nothing else."""
+    added = hook(lab, receiver, path="/old")
+    add_event(lab, "OEM", "batch 1")
+
+    def gone(handler: BaseHTTPRequestHandler) -> None:
+        endpoints.edit(lab, added.id, {"url": receiver.url + "/new"}, actor="test")
+        status(410)(handler)
+
+    receiver.answer = gone
+    deliver_all(lab)
+    assert one(lab, "SELECT state FROM webhook_endpoints") == "active"
+    receiver.answer = status(204)
+    assert endpoints.replay(lab, endpoint_id=added.id, actor="test") == 1
+    assert deliver_all(lab) == 1
+    assert [got.path for got in receiver.received] == ["/hook/old", "/hook/new"]
 
 
 def test_rotation_signs_with_both_secrets_until_the_old_one_ends(lab: App, receiver: Receiver):

@@ -10,11 +10,13 @@ import pytest
 from config.embedded_processes import free_port
 from config.wiring import App
 from jobs import endpoints, mailing
+from jobs.refusals import Refused
 from models import outbox
 from models.database import run, transaction
 from tests.apps import account
 from tests.receivers import MailServer
 from tests.telling import add_event, deliver_all, deliveries, let_time_pass, receivers, with_settings
+from tests.tenants import id_of
 
 Start = Callable[..., MailServer]
 SENDER = "keymill@example.com"
@@ -71,6 +73,34 @@ def test_the_same_mail_sent_twice_has_the_same_id(app: App, mail_server: Start):
     first, second = server.mails
     assert first["Message-ID"] == second["Message-ID"]
     assert first["Date"] == second["Date"]
+
+
+@pytest.mark.usefixtures("oem")
+def test_all_mails_to_an_address_that_failed_are_sent_again(app: App, mail_server: Start):
+    """What arrived is not, nor what failed for others; an address that gets nothing is refused."""
+    account(app, "OTHER", email="anna@example.it")
+    endpoints.subscribe(app, "OEM", "desk@example.it", None, None, actor="test")
+    for number in range(3):
+        add_event(app, "OEM", f"batch {number}")
+    add_event(app, "OTHER", "batch 9")
+    with transaction(app.engine) as connection:
+        failing = "SELECT id FROM events WHERE subject IN ('batch 1', 'batch 2', 'batch 9')"
+        run(connection, f"UPDATE deliveries SET state = 'failed' WHERE event_id IN ({failing})", {})
+    server = mail_server()
+    assert deliver_all(mailed(app, server.url())) == 2
+    assert [found["failed"] for found in endpoints.mails(app, id_of(app, "OEM"))] == [2, 2]
+    assert endpoints.replay_mails(app, "OEM", "Anna@example.it", actor="test") == 2
+    assert deliver_all(mailed(app, server.url())) == 2
+    assert endpoints.replay_mails(app, "OEM", "anna@example.it", actor="test") == 0
+    assert [mail["To"] for mail in server.mails[2:]] == ["anna@example.it"] * 2
+    assert len({mail["Message-ID"] for mail in server.mails}) == 4
+    states = [(found["account"], found["to"], found["state"]) for found in deliveries(app)]
+    assert states.count(("OEM", "desk@example.it", "failed")) == 2 and ("OTHER", "anna@example.it", "failed") in states
+    endpoints.unsubscribe(app, "OEM", "desk@example.it", actor="test")
+    endpoints.unsubscribe(app, "OEM", "anna@example.it", actor="test")
+    for address in ("desk@example.it", "anna@example.it"):
+        with pytest.raises(Refused, match="no mail"):
+            endpoints.replay_mails(app, "OEM", address, actor="test")
 
 
 @pytest.mark.usefixtures("oem")

@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine
 
-from models import schema
+from models import schema, webhooks
 from models.database import connect, fetch, run, transaction
 
 ANYTHING: dict[str, Any] = {}
@@ -93,3 +93,34 @@ def test_nights_of_lines_become_nights_of_their_contracts(emptied: Engine) -> No
     bring(emptied, "0011", back=True)
     with emptied.connect() as connection:
         assert fetch(connection, "SELECT until FROM reconciliations", ANYTHING) == [(date(2026, 2, 1),)]
+
+
+def test_reasons_of_webhooks_get_their_second_language(emptied: Engine) -> None:
+    """What is known is told in both languages, anything else says what it said, also what the version before says."""
+    said = ["It answered 410 Gone.", "Nothing has arrived there for 6 days.", "Moved out", None]
+    bring(emptied, "0015")
+    with transaction(emptied) as connection:
+        run(connection, "INSERT INTO accounts (number, type, name) VALUES ('C', 'customer', 'C')", ANYTHING)
+        run(
+            connection,
+            "INSERT INTO webhook_endpoints (account_id, url, reason) SELECT a.id, 'https://x.example/' || n, said"
+            " FROM accounts a, unnest(%(said)s::text[]) WITH ORDINALITY AS s (said, n) WHERE a.number = 'C'",
+            {"said": said},
+        )
+    there = "SELECT reason FROM webhook_endpoints ORDER BY id"
+    bring(emptied, "head")
+    with emptied.connect() as connection:
+        assert [one["reason"] for one in webhooks.listed(connection, None)] == [
+            {"code": "gone", "en": said[0], "it": "Ha risposto 410 Gone."},
+            {"code": "failing", "en": said[1], "it": "Da 6 giorni non vi arriva nulla."},
+            {"code": "other", "en": said[2], "it": said[2]},
+            None,
+        ]
+    with transaction(emptied) as connection:
+        later = "UPDATE webhook_endpoints SET reason = 'By the version before' WHERE reason = %(said)s"
+        run(connection, later, {"said": said[0]})
+        newest = webhooks.listed(connection, None)[0]["reason"]
+        assert newest == {"code": "other", "en": "By the version before", "it": "By the version before"}
+    bring(emptied, "0015", back=True)
+    with emptied.connect() as connection:
+        assert [row[0] for row in fetch(connection, there, ANYTHING)] == ["By the version before", *said[1:]]

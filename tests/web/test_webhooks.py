@@ -6,12 +6,15 @@ from typing import Any
 
 import asyncssh
 import pytest
+from standardwebhooks.webhooks import Webhook
 
 from config.wiring import App
 from jobs import delivering, endpoints
 from models import audit
+from models.database import run, transaction
 from tests.apps import account, one
 from tests.receivers import Receiver, status
+from tests.telling import add_event, deliver_all
 from tests.web.conftest import Client
 
 API = "/api/v1"
@@ -44,6 +47,70 @@ def test_a_webhook_from_its_beginning_to_its_end(app: App, client: Client, recei
         told = [(actor, action) for _, actor, action, _, _ in audit.latest(connection, 20)]
     for action in ("added", "tested", "paused", "active", "rotated", "removed"):
         assert any(one[1] == f"webhook.{action}" and one[0].endswith(" OEM") for one in told), action
+
+
+def test_a_webhook_is_changed(app: App, client: Client, receiver: Receiver):
+    """What is left out stays, null for types is every type; the secret and the deliveries stay."""
+    account(app, "OEM")
+    oem = client("OEM")
+    made = oem.post(f"{API}/webhooks", json={"url": receiver.url, "types": ["batch.ended"]}).json()
+    here = f"{API}/webhooks/{made['webhook']}"
+    oem.post(f"{here}/test")
+    url = receiver.url + "/new"
+    for wanted, types in (
+        ({"url": url}, ["batch.ended"]), ({"types": ["batch.previewed"]}, ["batch.previewed"]),
+        ({}, ["batch.previewed"]), ({"url": None, "types": None}, None),
+    ):  # fmt: skip
+        changed = oem.patch(here, json=wanted)
+        assert changed.status_code == 200, changed.text
+        assert (changed.json()["url"], changed.json()["types"]) == (url, types)
+    refused: tuple[dict[str, Any], ...] = (
+        {"types": []}, {"types": ["coffee.ready"]}, {"url": ""}, {"url": "ftp://oem.example"},
+    )  # fmt: skip
+    for wrong in refused:
+        assert oem.patch(here, json=wrong).status_code == 422, wrong
+    assert oem.patch(f"{API}/webhooks/99", json={"types": None}).status_code == 404
+    oem.post(f"{here}/test")
+    for got in receiver.received:
+        Webhook(made["secret"]).verify(got.body, got.headers)
+    assert [got.path for got in receiver.received] == ["/hook", "/hook/new"]
+    assert len(oem.get(f"{API}/deliveries?webhook={made['webhook']}").json()["deliveries"]) == 2
+    assert one(app, "SELECT count(*) FROM audit_log WHERE action = 'webhook.changed' AND actor LIKE '%% OEM'") == 3
+
+
+def test_why_it_was_disabled_is_told_in_the_reader_s_language(app: App, client: Client, receiver: Receiver):
+    """Of the webhook, with a code, and of what was never sent because of it."""
+    account(app, "OEM")
+    oem = client("OEM")
+    receiver.answer = status(410)
+    oem.post(f"{API}/webhooks", json={"url": receiver.url})
+    for number in (1, 2):
+        add_event(app, "OEM", f"batch {number}")
+    deliver_all(app)
+    for language, sentence in (("en", "It answered 410 Gone."), ("it", "Ha risposto 410 Gone.")):
+        asked = {"Accept-Language": language}
+        (found,) = oem.get(f"{API}/webhooks", headers=asked).json()["webhooks"]
+        assert (found["state"], found["reason"]) == ("disabled", {"code": "gone", "sentence": sentence})
+        told = [one["answer"] for one in oem.get(f"{API}/deliveries", headers=asked).json()["deliveries"]]
+        assert any(sentence in (answer or "") for answer in told)
+
+
+def test_all_mails_that_failed_are_sent_again(app: App, client: Client):
+    """Of one address of the account, with the number of them; another account's are not its business."""
+    for number in ("OEM", "RIVAL"):
+        account(app, number, email="desk@oem.example")
+        for batch in range(2):
+            add_event(app, number, f"batch {batch}")
+    with transaction(app.engine) as connection:
+        run(connection, "UPDATE deliveries SET state = 'failed'", {})
+    oem, wanted = client("OEM"), {"address": "Desk@oem.example"}
+    assert [found["failed"] for found in oem.get(f"{API}/mails").json()["mails"]] == [2]
+    assert oem.post(f"{API}/mails/replay", json=wanted).json() == {"replayed": 2}
+    assert oem.post(f"{API}/mails/replay", json=wanted).json() == {"replayed": 0}
+    assert [found["failed"] for found in oem.get(f"{API}/mails").json()["mails"]] == [0]
+    assert one(app, "SELECT count(*) FROM deliveries WHERE state = 'failed'") == 2
+    unknown = oem.post(f"{API}/mails/replay", json={"address": "no@oem.example"})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_mail")
 
 
 def test_deliveries_are_read_in_pages_and_sent_again(app: App, client: Client, receiver: Receiver):

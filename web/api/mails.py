@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from jobs import endpoints
 from licensing.fields import Language
 from models.outbox import EventType
+from web.api.webhooks import Replayed
 from web.callers import Keeper
 
 router = APIRouter(prefix="/mails", tags=["mails"])
@@ -20,6 +21,7 @@ class Mail(BaseModel):
     address: str
     types: list[str] | None = Field(description="null: every type. None at all: nothing.")
     language: str | None = Field(description="null: the account's.")
+    failed: int = Field(description="Mails that were given up.")
 
 
 class Subscription(BaseModel):
@@ -30,6 +32,12 @@ class Subscription(BaseModel):
         default=None, max_length=20, description="Left out: every type. An empty list: nothing."
     )
     language: Language | None = Field(default=None, description="Left out: the account's.")
+
+
+class Address(BaseModel):
+    """One of the account's addresses."""
+
+    address: str = Field(min_length=3, max_length=254)
 
 
 class MailList(BaseModel):
@@ -49,3 +57,10 @@ def subscribe(wanted: Subscription, caller: Keeper) -> MailList:
     """Say what an address gets; it replaces what was said of it before."""
     endpoints.subscribe(caller.app, caller.account, wanted.address, wanted.types, wanted.language, actor=caller.actor)
     return listed(caller)
+
+
+@router.post("/replay", operation_id="replay_mails")
+def replay_all(wanted: Address, caller: Keeper) -> Replayed:
+    """Send all mails to an address again that failed, under the same message ids."""
+    count = endpoints.replay_mails(caller.app, caller.account, wanted.address, actor=caller.actor)
+    return Replayed(replayed=count)

@@ -18,6 +18,13 @@ Number = Annotated[int, Path(ge=1, le=MOST)]
 Types = Annotated[list[EventType], Field(min_length=1, max_length=20)]
 
 
+class Disabled(BaseModel):
+    """Why nothing is sent to a webhook any more."""
+
+    code: str
+    sentence: str
+
+
 class Webhook(BaseModel):
     """Where events of an account are sent."""
 
@@ -26,7 +33,7 @@ class Webhook(BaseModel):
     url: str
     types: list[str] | None = Field(description="null: every type.")
     state: Literal["active", "paused", "disabled"]
-    reason: str | None = Field(description="Why nothing is sent there any more.")
+    reason: Disabled | None
     failing_since: datetime | None
     created: datetime
     waiting: int = Field(description="Deliveries that are still to be made.")
@@ -44,6 +51,15 @@ class Wanted(BaseModel):
 
     url: str = Field(min_length=1, max_length=endpoints.LONGEST_URL, description="An https address.")
     types: Types | None = Field(default=None, description="Left out: every type.")
+
+
+class Changes(BaseModel):
+    """What is to be different of a webhook; what is left out stays."""
+
+    url: str | None = Field(
+        default=None, min_length=1, max_length=endpoints.LONGEST_URL, description="An https address; null: as it is."
+    )
+    types: Types | None = Field(default=None, description="null: every type.")
 
 
 class WebhookList(BaseModel):
@@ -108,7 +124,8 @@ class Replayed(BaseModel):
 @router.get("/webhooks", operation_id="list_webhooks")
 def listed(caller: Keeper) -> WebhookList:
     """The account's webhooks with their state."""
-    return WebhookList(webhooks=[Webhook(**_renamed(one)) for one in endpoints.listed(caller.seen)])
+    found = endpoints.listed(caller.seen, language=caller.language)
+    return WebhookList(webhooks=[Webhook(**_renamed(one)) for one in found])
 
 
 @router.post("/webhooks", operation_id="create_webhook", status_code=201)
@@ -116,6 +133,19 @@ def create(wanted: Wanted, caller: Keeper) -> NewWebhook:
     """Send the account's events to an address from now on."""
     made = endpoints.add(caller.app, caller.account, wanted.url, wanted.types, actor=caller.actor)
     return NewWebhook(**_renamed(endpoints.find(caller.seen, made.id)), secret=made.secret)
+
+
+@router.patch("/webhooks/{webhook}", operation_id="change_webhook")
+def edit(webhook: Number, wanted: Changes, caller: Keeper) -> Webhook:
+    """Give it another address or other types; it keeps its secret and its log, and what waits goes to the new one."""
+    endpoints.find(caller.seen, webhook)
+    changes: endpoints.Changes = {}
+    if wanted.url is not None:
+        changes["url"] = wanted.url
+    if "types" in wanted.model_fields_set:
+        changes["types"] = wanted.types
+    endpoints.edit(caller.app, webhook, changes, actor=caller.actor)
+    return _shown(caller, webhook)
 
 
 @router.post("/webhooks/{webhook}/pause", operation_id="pause_webhook")
@@ -150,7 +180,7 @@ def test(webhook: Number, caller: Keeper) -> Tested:
     """Send it a `webhook.test` event now, whatever its state and types."""
     endpoints.find(caller.seen, webhook)
     found = endpoints.send_test(caller.app, webhook, actor=caller.actor)
-    return Tested(arrived=found.arrived, status=found.status, answer=found.answer[:1000])
+    return Tested(arrived=found.arrived, status=found.status, answer=found.told(caller.language)[:1000])
 
 
 @router.post("/webhooks/{webhook}/replay", operation_id="replay_webhook")
@@ -169,7 +199,9 @@ def deliveries(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> DeliveryList:
     """What became of the account's messages, by webhook and by mail: attempts, and the last answer."""
-    found = endpoints.deliveries(caller.seen, endpoint_id=webhook, state=state, before=before, limit=limit + 1)
+    found = endpoints.deliveries(
+        caller.seen, endpoint_id=webhook, state=state, before=before, limit=limit + 1, language=caller.language
+    )
     shown = [Delivery(**one, delivery=one["id"], webhook=one["endpoint"]) for one in found[:limit]]
     return DeliveryList(deliveries=shown, next=shown[-1].delivery if len(found) > limit else None)
 
@@ -184,7 +216,11 @@ def replay(delivery: Number, caller: Keeper) -> Replayed:
 def _changed(caller: Caller, webhook: int, state: Literal["active", "paused"]) -> Webhook:
     endpoints.find(caller.seen, webhook)
     endpoints.change(caller.app, webhook, state, actor=caller.actor)
-    return Webhook(**_renamed(endpoints.find(caller.seen, webhook)))
+    return _shown(caller, webhook)
+
+
+def _shown(caller: Caller, webhook: int) -> Webhook:
+    return Webhook(**_renamed(endpoints.find(caller.seen, webhook, language=caller.language)))
 
 
 def _renamed(one: dict[str, Any]) -> dict[str, Any]:

@@ -36,9 +36,9 @@ def show(request: Request, me: Signed, account: Managed, state: State = "", befo
 
 def _show(
     request: Request, me: Visitor, account: Account, *, state: str = "", before: int | None = None,
-    refused: str | None = None, given: FormData | None = None, form: str = "", **told: Any,
+    refused: str | None = None, given: FormData | None = None, form: str = "", edited: int | None = None, **told: Any,
 ) -> Response:  # fmt: skip
-    """``given``: the form (``form``: webhook or mail) that is shown again as it was filled in."""
+    """``given``: the form (``form``: webhook or mail, ``edited``: of this webhook) that is shown again as it was."""
     here = HERE.format(number=account.number)
     filled = {name: text_of(given, name) if given else "" for name in ("url", "address", "language")}
     return page(
@@ -48,12 +48,13 @@ def _show(
         422 if refused else 200,
         account=account,
         here=here,
-        webhooks=endpoints.listed(me.seen, account.id),
+        webhooks=endpoints.listed(me.seen, account.id, language=me.language),
         mails=endpoints.mails(me.seen, account.id),
         has_mail=bool(me.app.settings.smtp_url),
         types=[one for one in TYPES if account.type == "vendor" or one != "schedule.failed"],
         spoken=LANGUAGES,
         form=form,
+        edited=edited,
         given=filled | {"types": given.getlist("types") if given else []},
         refused=refused,
         told=told,
@@ -65,7 +66,9 @@ def _show(
 def _log(me: Visitor, here: str, account_id: int | None, state: str, before: int | None) -> dict[str, Any]:
     """A page of the delivery log, of an account or of all, and the address of the next one."""
     state = state if state in STATES else ""
-    found = endpoints.deliveries(me.seen, account_id=account_id, state=state or None, before=before, limit=PAGE + 1)
+    found = endpoints.deliveries(
+        me.seen, account_id=account_id, state=state or None, before=before, limit=PAGE + 1, language=me.language
+    )
     shown, more = first_of(found, PAGE, "id")
     kept = {"state": state}
     known = {one["id"] for one in endpoints.listed(me.seen, account_id)}
@@ -102,13 +105,23 @@ def add_webhook(request: Request, me: Signed, account: Managed, sent: Sent) -> R
 
 @router.post(HERE + "/webhooks/{webhook}/{action}")
 def change_webhook(
-    request: Request, webhook: Number, action: str, me: Signed, account: Managed, _sent: Sent
+    request: Request, webhook: Number, action: str, me: Signed, account: Managed, sent: Sent
 ) -> Response:
-    """Pause a webhook, let it go on, try it, give it another secret, send all that failed again, or remove it."""
+    """Change, pause or try a webhook, let it go on, give it a new secret, send what failed again, or remove it."""
     url = next((one["url"] for one in endpoints.listed(me.seen, account.id) if one["id"] == webhook), None)
     if url is None:
         raise nothing_here()
     match action:
+        case "change":
+            changes: endpoints.Changes = {
+                "url": text_of(sent, "url", endpoints.LONGEST_URL + 1), "types": _types(sent)
+            }  # fmt: skip
+            try:
+                endpoints.edit(me.app, webhook, changes, actor=me.actor)
+            except Refused as refused:
+                return _show(
+                    request, me, account, refused=refused.sentence(me.language), given=sent, edited=webhook
+                )  # fmt: skip
         case "pause":
             endpoints.change(me.app, webhook, "paused", actor=me.actor)
         case "resume":
@@ -146,6 +159,16 @@ def remove_mail(me: Signed, account: Managed, sent: Sent) -> Response:
     """Send an address nothing more."""
     endpoints.unsubscribe(me.app, account.number, text_of(sent, "address", 255), actor=me.actor)
     return _back(account)
+
+
+@router.post(HERE + "/mails/replay")
+def replay_mails(request: Request, me: Signed, account: Managed, sent: Sent) -> Response:
+    """Send all mails to an address again that failed."""
+    try:
+        count = endpoints.replay_mails(me.app, account.number, text_of(sent, "address", 255), actor=me.actor)
+    except Refused as refused:
+        return _show(request, me, account, refused=refused.sentence(me.language))
+    return _show(request, me, account, replayed=count)
 
 
 @router.post(HERE + "/deliveries/{delivery}/replay")

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, exp
 
 from config.wiring import App
 from jobs import api_tokens, drops, endpoints, operating, ssh_keys, uploads
+from jobs.delivering import GONE
 from models import outbox, webhooks
 from models.database import transaction
 from models.drops import Drop
@@ -259,8 +260,8 @@ def everything(app: App, folder: Path) -> str:
     endpoints.subscribe(app, "OEM", "desk@oem.example", ["batch.ended"], "it", actor="test")
     with transaction(app.engine) as connection:
         outbox.add(connection, id_of(app, "OEM"), "batch.ended", "batch 1", {}, mails=True)
-        outbox.give_up(connection, webhook, "gone")
-        webhooks.change_state(connection, webhook, "disabled", "It answered 410 Gone.")
+        outbox.give_up(connection, webhook, GONE)
+        webhooks.change_state(connection, webhook, "disabled", GONE)
     operating.pause(app, "load-products", actor="test", on=True)
     zone: dict[str, Any] = {"time_zone": "Europe/Rome", "missed": None, "given": {}, "actor": "test"}
     schedules.add(app, "nightly", job="expire-vouchers", expression="30 2 * * *", **zone)

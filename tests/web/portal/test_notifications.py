@@ -117,7 +117,7 @@ def test_deliveries_are_read_in_pages_and_sent_again(app: App, ann: Person, rece
     while delivering.deliver_next(app):
         pass
     page = ann.get(HERE)
-    assert "Stopped" in page and "answered that it is gone (410)" in page
+    assert "Stopped" in page and "It answered 410 Gone. Nothing is sent there any more." in page
     assert page.count("Send again</button>") == 25
     (following,) = re.findall(r'href="([^"]+)" rel="next"', page)
     last = ann.get(following.replace("&amp;", "&"))
@@ -134,6 +134,55 @@ def test_deliveries_are_read_in_pages_and_sent_again(app: App, ann: Person, rece
     assert receiver.received[0].headers["webhook-id"] in {r.headers["webhook-id"] for r in receiver.received[1:]}
     assert ann.post(f"{HERE}/deliveries/{2**62}/replay").status_code == 404
     assert ann.post(f"{HERE}/deliveries/{2**65}/replay").status_code == 404
+
+
+def test_a_webhook_is_changed_on_the_page(app: App, ann: Person, receiver: Receiver):
+    """Its form shows what it is; what is refused is shown again as it was typed; none ticked is every event."""
+    added = endpoints.add(app, "OEM", receiver.url, ["batch.ended"], actor="test")
+    here = f"{HERE}/webhooks/{added.id}/change"
+    form = ann.get(HERE).partition(f'action="{here}"')[2].partition("</form>")[0]
+    assert f'value="{receiver.url}"' in form and form.count(" checked") == 1
+    assert 'value="batch.ended" checked' in form
+    refused = ann.post(here, url="ftp://oem.example", types=["batch.previewed"])
+    assert refused.status_code == 422 and "needs an https address" in refused.text
+    form = refused.text.partition(f'action="{here}"')[2].partition("</form>")[0]
+    assert 'value="ftp://oem.example"' in form and 'value="batch.previewed" checked' in form
+    assert "<details open>" in refused.text and 'id="url" name="url" type="url" required' in refused.text
+    ann.post(here, url=receiver.url + "/new", types=["batch.previewed", "statements.closed"])
+    (webhook,) = endpoints.listed(app)
+    assert (webhook["url"], webhook["types"]) == (receiver.url + "/new", ["batch.previewed", "statements.closed"])
+    ann.post(here, url=receiver.url + "/new")
+    assert endpoints.listed(app)[0]["types"] is None
+    assert one(app, "SELECT count(*) FROM audit_log WHERE action = 'webhook.changed' AND actor LIKE 'user:ann%%'") == 2
+
+
+def test_failed_mails_of_an_address_are_sent_again_at_once(app: App, ann: Person):
+    """With a button where there are any, not where the address gets nothing any more."""
+    endpoints.subscribe(app, "OEM", "desk@oem.example", None, None, actor="test")
+    for number in range(3):
+        tell(app, f"batch {number}")
+    here = f"{HERE}/mails/replay"
+    assert here not in ann.get(HERE)
+    with transaction(app.engine) as connection:
+        connection.exec_driver_sql("UPDATE deliveries SET state = 'failed'")
+    page = ann.get(HERE)
+    assert "3 failed" in page and here in page
+    assert "To be sent again: 3" in ann.post(here, address="desk@oem.example").text
+    assert here not in ann.get(HERE)
+    assert ann.post(here, address="nobody@oem.example").status_code == 422
+
+
+def test_why_it_was_stopped_is_told_in_italian(app: App, ann: Person, visit: Visit, join: Join, receiver: Receiver):
+    """Of the webhook and of what was not sent because of it."""
+    endpoints.add(app, "OEM", receiver.url, None, actor="test")
+    receiver.answer = status(410)
+    for number in (1, 2):
+        tell(app, f"batch {number}")
+    while delivering.deliver_next(app):
+        pass
+    page = visit(join("OEM", "ugo@oem.example", locale="it"), language="it").get(HERE)
+    assert "Ha risposto 410 Gone. Non vi si invia più nulla." in page
+    assert "Il webhook è stato disattivato: Ha risposto 410 Gone." in page
 
 
 def test_of_a_webhook_that_was_removed_nothing_is_sent_again(app: App, ann: Person):
@@ -154,7 +203,7 @@ def test_another_account_finds_none_of_it_on_its_own_page(app: App, ann: Person,
     delivery = one(app, "SELECT id FROM deliveries")
     eve = visit(join("RIVAL", "eve@rival.example"))
     assert "of-oem" not in eve.get("/accounts/RIVAL/notifications")
-    for action in ("pause", "resume", "secret", "test", "replay", "remove"):
+    for action in ("change", "pause", "resume", "secret", "test", "replay", "remove"):
         assert eve.post(f"/accounts/RIVAL/notifications/webhooks/{webhook}/{action}").status_code == 404, action
     assert eve.post(f"/accounts/RIVAL/notifications/deliveries/{delivery}/replay").status_code == 404
     assert [found["state"] for found in endpoints.listed(app)] == ["active"]

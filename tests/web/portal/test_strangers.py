@@ -78,6 +78,7 @@ TRIES = {
     "POST /accounts/{number}/notifications/webhooks/{webhook}/{action}": Try("hidden"),
     "POST /accounts/{number}/notifications/mails": Try("hidden", {"address": "eve@stranger.example"}),
     "POST /accounts/{number}/notifications/mails/remove": Try("hidden", {"address": "desk@one.example"}),
+    "POST /accounts/{number}/notifications/mails/replay": Try("hidden", {"address": "desk@one.example"}),
     "POST /accounts/{number}/notifications/deliveries/{delivery}/replay": Try("hidden"),
     "GET /operations": Try("hidden"),
     "GET /operations/deliveries": Try("hidden"),
