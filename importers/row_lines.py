@@ -27,12 +27,8 @@ _ERRORS = re.compile(
 )
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME
 _TOGETHER = 32  # rows
-_ODD = (
-    b"\\",
-    b'"#',
-    b"\"'",
-    b"null",
-)  # in JSON: what may need escaping, be an error or a guard, a number without value
+# In JSON: what may be an escape, an error, a guard, a number without value.
+_ODD = (b"\\", b'"#', b"\"'", b"null")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")  # see exporters/delimited.py
 
 Write = Callable[[bytes], None]

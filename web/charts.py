@@ -62,16 +62,7 @@ def committed_and_used(periods: Sequence[Period], language: Language) -> Markup:
     """What was used in each period as columns, what was committed as a line over them."""
     if not periods:
         return Markup("")
-    last = periods[-1]
-    told = said(
-        language,
-        "chart.contract_told",
-        periods=len(periods),
-        label=last.label,
-        used=_text(last.used, language),
-        committed=_text(last.committed, language),
-    )
-    return _svg(said(language, "chart.contract"), told, _WIDTH, _HEIGHT, _columns(periods, language), "columns")
+    return _over_time("chart.contract", "chart.contract_told", periods, periods[-1], language, periods=len(periods))
 
 
 def day_by_day(days: Sequence[Period], language: Language) -> Markup:
@@ -80,15 +71,16 @@ def day_by_day(days: Sequence[Period], language: Language) -> Markup:
     if not reported:
         return Markup("")
     highest = max(reported, key=lambda day: day.used or 0)
-    told = said(
-        language,
-        "chart.statement_told",
-        days=len(reported),
-        label=highest.label,
-        used=_text(highest.used, language),
-        committed=_text(highest.committed, language),
-    )
-    return _svg(said(language, "chart.statement"), told, _WIDTH, _HEIGHT, _columns(days, language), "columns")
+    return _over_time("chart.statement", "chart.statement_told", days, highest, language, days=len(reported))
+
+
+def _over_time(
+    name: str, words: str, columns: Sequence[Period], told: Period, language: Language, **counts: int
+) -> Markup:
+    """A chart of columns, named by one text and described by another, which tells of one of the periods."""
+    used, committed = _text(told.used, language), _text(told.committed, language)
+    described = said(language, words, label=told.label, used=used, committed=committed, **counts)
+    return _svg(said(language, name), described, _WIDTH, _HEIGHT, _columns(columns, language), "columns")
 
 
 def _columns(periods: Sequence[Period], language: Language) -> list[str]:
