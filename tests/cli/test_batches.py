@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 from cli import sending
 from cli.main import app
+from config import tracing
 
 Keymill = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = [sys.executable, "-m", "cli.main"]
@@ -35,8 +36,12 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def called(env: dict[str, str], *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """A command that is called within this process, with the environment and the answer of one of its own."""
-    told = CliRunner().invoke(app, list(words), env=env, **options)
+    """A command that is called within this process, with the environment and the answer of one of its own.
+
+    It is never traced: the exporter's thread would go on beside the tests that follow and draw from their ``random``.
+    """
+    told = CliRunner().invoke(app, list(words), env=env | {"OTEL_SDK_DISABLED": "true"}, **options)
+    assert not tracing.is_on()
     if told.exception is not None and not isinstance(told.exception, SystemExit):
         raise told.exception
     return subprocess.CompletedProcess([*words], told.exit_code, told.stdout, told.stderr)
