@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -14,11 +14,10 @@ import orjson
 from importers.contracts import BLANK_ROWS_TOLERATED, Limits, RawRow, Wanted
 from importers.headers import Header
 from importers.refusals import refusal
-from importers.subjects import subject_reader
-from importers.totals import with_totals_held
+from importers.subjects import subjects_reader
+from importers.totals import may_hold_totals, with_totals_held
 from licensing import parsing
 from licensing.cells import Unreadable, address, column_letters, pack
-from licensing.codes import subject_hash
 
 BLOCK_BYTES = 1 << 19
 FURTHER_LANES = 15
@@ -61,56 +60,104 @@ class RowLines:
         self._unreadable: dict[int, dict[int, str]] = {}
         for (row, column), shown in unreadable.items():
             self._unreadable.setdefault(row + 1, {})[column] = shown
-        self._subject_of = subject_reader(header.columns, wanted)
+        self._subjects_of = subjects_reader(header.columns, wanted)
         self._header_keys = {column: header.titles[column] for column in header.columns.values()} if header.row else {}
-        self.row_count = self.width = self.cells = self.last_row = 0
+        self._key_column = min(self._header_keys, default=0)
+        self._key = self._header_keys.get(self._key_column)
+        self._before = self.last_row = header.row
+        self.row_count = self.width = self.cells = 0
         self.totals: list[str] = []
 
     def write(self, rows: Iterator[tuple[int, RawRow]]) -> None:
         """Take rows with their sheet rows, blank ones too, in order. One loop, gone through a million times."""
         lines: list[bytes] = []
-        size, ordinal, last_row, held = 0, 0, self._header.row, list[tuple[int, RawRow]]()
-        seen: set[int] = set()
-        width, cells = self.width, 0
-        subject_of, hashed, prefix = self._subject_of, subject_hash, self._prefix
-        for sheet_row, row, packed in self._packed(with_totals_held(self._filled(rows), held)):
-            parts = subject_of(row)
-            ordinal += 1
-            if parts is None:
-                line = b"%b\t%d\t%d\t0\t\\N\t%b\n" % (prefix, ordinal, sheet_row, packed)
-            else:
-                subject = hashed(parts)
-                if subject in seen:
-                    lane = 1 + subject % FURTHER_LANES
+        size, ordinal, held, seen = 0, 0, list[tuple[int, RawRow]](), set[int]()
+        prefix = self._prefix
+        for sheet_rows, filled in self._filled(_with_rows_of(self._unreadable, rows), held):
+            few, packed = self._packed(sheet_rows, filled)
+            for sheet_row, subject, text in zip(sheet_rows, self._subjects_of(few), packed, strict=True):
+                ordinal += 1
+                if subject is None:
+                    line = b"%b\t%d\t%d\t0\t\\N\t%b\n" % (prefix, ordinal, sheet_row, text)
                 else:
-                    seen.add(subject)
-                    lane = 0
-                line = b"%b\t%d\t%d\t%d\t%d\t%b\n" % (prefix, ordinal, sheet_row, lane, subject, packed)
-            lines.append(line)
-            size += len(line)
-            last_row = sheet_row
-            cells += len(row)
-            if len(row) > width:
-                width = len(row)
+                    if subject in seen:
+                        lane = 1 + subject % FURTHER_LANES
+                    else:
+                        seen.add(subject)
+                        lane = 0
+                    line = b"%b\t%d\t%d\t%d\t%d\t%b\n" % (prefix, ordinal, sheet_row, lane, subject, text)
+                lines.append(line)
+                size += len(line)
+            lengths = list(map(len, few))
+            self.cells += sum(lengths)
+            self.width = max(self.width, *lengths)
+            self.row_count, self.last_row = ordinal, sheet_rows[-1]
             if size > BLOCK_BYTES:
-                self._check(ordinal, cells)
+                self._check()
                 self._write(b"".join(lines))
                 lines.clear()
                 size = 0
-        self._check(ordinal, cells)
+        self._check()
         if lines:
             self._write(b"".join(lines))
         self.totals = [f"{column_letters(_first(row))}{sheet_row}" for sheet_row, row in held]
-        self.row_count, self.width, self.cells, self.last_row = ordinal, width, cells, last_row
 
-    def _packed(self, rows: Iterator[tuple[int, RawRow]]) -> Iterator[tuple[int, RawRow, bytes]]:
-        """Rows with their cells as JSON. That a few together hold nothing odd is seen nearly as fast as of one."""
+    def _filled(
+        self, rows: Iterator[tuple[int, RawRow]], held: list[tuple[int, RawRow]]
+    ) -> Iterator[tuple[Sequence[int], Sequence[RawRow]]]:
+        """Sheet rows and rows that hold something, without blank cells at their end, a few together; totals held."""
         while few := list(islice(rows, _TOGETHER)):
-            packed = None if self._unreadable else self._packed_together([row for _, row in few])
-            if packed is None:
-                yield from (self._packed_alone(sheet_row, row) for sheet_row, row in few)
-            else:
-                yield from ((sheet_row, row, text) for (sheet_row, row), text in zip(few, packed, strict=True))
+            if held or not self._are_plain(few):
+                few = list(with_totals_held(self._filled_alone(few), held))
+            if few:
+                yield [sheet_row for sheet_row, _ in few], [row for _, row in few]
+
+    def _are_plain(self, few: Sequence[tuple[int, RawRow]]) -> bool:
+        """Whether rows need no look at each: one under the other, none blank at its end, a total or a header again.
+
+        Seen of a few together in much less time than one by one.
+        """
+        last = few[-1][0]
+        if self._unreadable or last - self._before != len(few):
+            return False
+        rows = [row for _, row in few]
+        lengths = set(map(len, rows))
+        if min(lengths) <= self._key_column or max(lengths) > self._limits.columns:
+            return False
+        ends = [row[-1] for row in rows]
+        if "" in ends or any(type(end) is str and end.isspace() for end in ends) or may_hold_totals(rows):
+            return False
+        if self._key is not None and self._key in [row[self._key_column] for row in rows]:
+            return False
+        self._before = last
+        return True
+
+    def _filled_alone(self, rows: Iterable[tuple[int, RawRow]]) -> Iterator[tuple[int, RawRow]]:
+        most, unreadable = self._limits.columns, self._unreadable
+        tolerated = self._limits.rows if self._is_csv else BLANK_ROWS_TOLERATED
+        for sheet_row, row in rows:
+            while row and row[-1] == "":
+                del row[-1]
+            if sheet_row in unreadable:
+                row.extend([""] * (max(unreadable[sheet_row]) + 1 - len(row)))
+            if not row or (type(row[-1]) is str and row[-1].isspace() and _is_blank(row)):
+                continue
+            if len(row) > most:
+                raise refusal("too_many_columns", where=address(len(row) - 1, sheet_row), most=most)
+            if sheet_row - self._before > tolerated:
+                raise refusal("far_cell", where=address(_first(row), sheet_row), n=sheet_row - self._before - 1)
+            self._before = sheet_row
+            if self._key is not None and row[self._key_column : self._key_column + 1] == [self._key]:
+                self._check_repeated_header(row, sheet_row)
+            yield sheet_row, row
+
+    def _packed(self, sheet_rows: Sequence[int], rows: Sequence[RawRow]) -> tuple[Sequence[RawRow], Sequence[bytes]]:
+        """Rows as they are understood, and their cells as JSON in which COPY finds nothing to interpret."""
+        packed = None if self._unreadable else self._packed_together(rows)
+        if packed is not None:
+            return rows, packed
+        each = [self._packed_alone(*one) for one in zip(sheet_rows, rows, strict=True)]
+        return [row for row, _ in each], [text for _, text in each]
 
     def _packed_together(self, rows: Sequence[RawRow]) -> list[bytes] | None:
         """The cells of rows as JSON; None where one of them may need a closer look."""
@@ -125,44 +172,21 @@ class RowLines:
             return [text.replace(b'""', b"null") for text in packed]
         return packed
 
-    def _packed_alone(self, sheet_row: int, row: RawRow) -> tuple[int, RawRow, bytes]:
-        """A row and its cells as JSON, in which COPY finds nothing to interpret."""
+    def _packed_alone(self, sheet_row: int, row: RawRow) -> tuple[RawRow, bytes]:
         packed = None if sheet_row in self._unreadable else self._packed_together([row])
         if packed is not None:
-            return sheet_row, row, packed[0]
+            return row, packed[0]
         settled = self._settled(row, sheet_row)
-        return sheet_row, settled, orjson.dumps(settled, pack_odd, _OPTIONS).replace(b"\\", b"\\\\")
-
-    def _filled(self, rows: Iterator[tuple[int, RawRow]]) -> Iterator[tuple[int, RawRow]]:
-        """Rows that hold something, without blank cells at their end."""
-        most, before, unreadable = self._limits.columns, self._header.row, self._unreadable
-        tolerated = self._limits.rows if self._is_csv else BLANK_ROWS_TOLERATED
-        key_column = min(self._header_keys, default=0)
-        key = [self._header_keys[key_column]] if self._header_keys else None
-        for sheet_row, row in _with_rows_of(unreadable, rows):
-            while row and row[-1] == "":
-                del row[-1]
-            if sheet_row in unreadable:
-                row.extend([""] * (max(unreadable[sheet_row]) + 1 - len(row)))
-            if not row or (type(row[-1]) is str and row[-1].isspace() and _is_blank(row)):
-                continue
-            if len(row) > most:
-                raise refusal("too_many_columns", where=address(len(row) - 1, sheet_row), most=most)
-            if sheet_row - before > tolerated:
-                raise refusal("far_cell", where=address(_first(row), sheet_row), n=sheet_row - before - 1)
-            before = sheet_row
-            if key is not None and row[key_column : key_column + 1] == key:
-                self._check_repeated_header(row, sheet_row)
-            yield sheet_row, row
+        return settled, orjson.dumps(settled, pack_odd, _OPTIONS).replace(b"\\", b"\\\\")
 
     def _check_repeated_header(self, row: RawRow, sheet_row: int) -> None:
         if all(row[column : column + 1] == [title] for column, title in self._header_keys.items()):
             raise refusal("two_headers", where=f"{self._header.row}, {sheet_row}")
 
-    def _check(self, rows: int, cells: int) -> None:
-        if rows > self._limits.rows:
+    def _check(self) -> None:
+        if self.row_count > self._limits.rows:
             raise refusal("too_many_rows", it={"where": "La tabella"}, where="The table", most=self._limits.rows)
-        if cells > self._limits.cells:
+        if self.cells > self._limits.cells:
             raise refusal("too_many_cells", most=self._limits.cells)
 
     def _settled(self, row: RawRow, sheet_row: int) -> RawRow:

@@ -1,4 +1,4 @@
-"""What a row is about: the parts of its subject, the same for every way of typing it."""
+"""What rows are about: a number for the subject of each, the same for every way of typing it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from importers.contracts import RawRow, Wanted
 from licensing import parsing
-from licensing.codes import match_key
+from licensing.codes import match_key, match_keys, subject_hash
 
-SubjectOf = Callable[[RawRow], tuple[str, ...] | None]
+SubjectsOf = Callable[[Sequence[RawRow]], Sequence[int | None]]
 
 
-def subject_reader(at: Mapping[str, int], wanted: Wanted) -> SubjectOf:
-    """A function from a row to the parts of its subject; None where one of them is blank or cannot be read."""
+def subjects_reader(at: Mapping[str, int], wanted: Wanted) -> SubjectsOf:
+    """A function from rows to the hashes of their subjects; None where a part of one is blank or cannot be read."""
     types = {field.name: field.type for field in wanted.fields}
     domain = wanted.domain
     if not wanted.subject:
-        return lambda _row: None
+        return lambda rows: [None] * len(rows)
     keys = {
         name: _code_key if types[name] == "code" else _text_key for part in wanted.subject for name in part.split("|")
     }
@@ -30,30 +30,36 @@ def subject_reader(at: Mapping[str, int], wanted: Wanted) -> SubjectOf:
             return given[name]
         return keys[name](row[column]) if column < len(row) else None
 
-    def of_parts(row: RawRow) -> tuple[str, ...] | None:
+    def of_parts(row: RawRow) -> int | None:
         parts = [domain]
         for names in wanted.subject:
             part = next(filter(None, (part_of(row, name) for name in names.split("|"))), None)
             if not part:
                 return None
             parts.append(part)
-        return tuple(parts)
+        return subject_hash(parts)
 
-    return of_parts
+    return lambda rows: list(map(of_parts, rows))
 
 
-def _code_reader(domain: str, columns: Sequence[int]) -> SubjectOf:
+def _code_reader(domain: str, columns: Sequence[int]) -> SubjectsOf:
     """The short way for a code in one of a few columns, in the order in which they are asked."""
 
-    def of_code(row: RawRow) -> tuple[str, ...] | None:
-        for column in columns:
-            cell = row[column] if column < len(row) else None
-            key = match_key(cell) if type(cell) is str else _code_key(cell)
-            if key:
-                return domain, key
-        return None
+    def of_code(row: RawRow) -> int | None:
+        keys = (_code_key(row[column]) for column in columns if column < len(row))
+        key = next(filter(None, keys), None)
+        return subject_hash((domain, key)) if key else None
 
-    return of_code
+    def of_codes(rows: Sequence[RawRow]) -> Sequence[int | None]:
+        try:
+            keys = match_keys([row[columns[0]] for row in rows])
+        except (IndexError, TypeError):
+            keys = [""]
+        if "" in keys:
+            return list(map(of_code, rows))
+        return [subject_hash((domain, key)) for key in keys]
+
+    return of_codes
 
 
 def _code_key(cell: object) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from importers.contracts import RawRow
 
@@ -26,6 +26,12 @@ def with_totals_held(
                 yield from held
                 held.clear()
             yield item
+
+
+def may_hold_totals(rows: Sequence[RawRow]) -> bool:
+    """Whether one of these rows may be a total, by how it begins; none of them is without cells."""
+    firsts = [row[0] for row in rows]
+    return "" in firsts or not _BEGINS_TOTALS.isdisjoint([first[0] for first in firsts if type(first) is str])
 
 
 def is_total(row: RawRow) -> bool:

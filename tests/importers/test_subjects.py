@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from importers.contracts import Wanted
-from importers.subjects import subject_reader
+from importers.contracts import RawRow, Wanted
+from importers.subjects import subjects_reader
+from licensing.codes import subject_hash
 from licensing.field_catalogue import FIELDS
 
 FIELDS_USED = (FIELDS["notification_id"], FIELDS["license"], FIELDS["company"])
@@ -19,28 +20,31 @@ def wanted(*subject: str, **given: str) -> Wanted:
 @pytest.mark.parametrize("typed", ["AB-12", "ab 12", " a b12 ", "ＡＢ１２"])
 def test_a_code_is_one_subject_however_it_is_typed(typed: str):
     """Case, spaces, hyphens and full-width forms make no difference."""
-    assert subject_reader({"license": 0}, wanted("license"))([typed]) == ("d", "AB12")
+    read = subjects_reader({"license": 0}, wanted("license"))
+    assert read([[typed]]) == read([["CD34"], [typed]])[1:] == [subject_hash(("d", "AB12"))]
 
 
 def test_the_second_of_two_names_counts_where_the_first_is_blank():
     """``a|b`` is the first of them that the row fills in; a row that fills in neither is about nothing."""
-    read = subject_reader({"notification_id": 0, "license": 1}, wanted("notification_id|license"))
-    assert [read(row) for row in (["N1", "L1"], [None, "L1"], ["", "L1"], ["N1"], [None, None], [])] == [
-        ("d", "N1"), ("d", "L1"), ("d", "L1"), ("d", "N1"), None, None,
-    ]  # fmt: skip
+    read = subjects_reader({"notification_id": 0, "license": 1}, wanted("notification_id|license"))
+    rows: list[RawRow] = [["N1", "L1"], [None, "L1"], ["", "L1"], ["N1"], [None, None], [" ", "-"], []]
+    first, second = subject_hash(("d", "N1")), subject_hash(("d", "L1"))
+    about = [first, second, second, first, None, None, None]
+    assert read(rows) == [read([row])[0] for row in rows] == about
+    assert read([rows[0], rows[2]]) == [first, second]
 
 
 def test_all_parts_are_needed_and_may_be_given_for_the_whole_file():
     """A subject of two fields needs both; a column that the file lacks takes what was given for all rows."""
-    read = subject_reader({"license": 0}, wanted("license", "company", company="Rossi SpA"))
-    assert read(["L1"]) == ("d", "L1", "rossi spa")
-    assert read([None]) is None
-    assert subject_reader({"license": 0}, wanted("license", "company"))(["L1"]) is None
-    assert subject_reader({}, wanted())(["L1"]) is None
+    read = subjects_reader({"license": 0}, wanted("license", "company", company="Rossi SpA"))
+    assert read([["L1"], [None]]) == [subject_hash(("d", "L1", "rossi spa")), None]
+    assert subjects_reader({"license": 0}, wanted("license", "company"))([["L1"]]) == [None]
+    assert subjects_reader({}, wanted())([["L1"], ["L2"]]) == [None, None]
 
 
 def test_a_number_with_lost_digits_names_nothing():
     """A code that the spreadsheet turned into a number counts only while it kept all its digits."""
-    read = subject_reader({"license": 0}, wanted("license"))
-    assert read([123456789012.0]) == ("d", "123456789012")
-    assert read([1.23457e20]) is None
+    read = subjects_reader({"license": 0}, wanted("license"))
+    assert read([[123456789012.0], [1.23457e20], ["L1"]]) == [
+        subject_hash(("d", "123456789012")), None, subject_hash(("d", "L1")),
+    ]  # fmt: skip

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from licensing import codes
-from licensing.codes import ALPHABET, CodeForm, check, match_key
+from licensing.codes import ALPHABET, CodeForm, check, match_key, match_keys
 
 MINTS: dict[CodeForm, Callable[[bytes, int], list[str]]] = {
     codes.VOUCHER: codes.voucher_codes,
@@ -170,6 +170,14 @@ def test_a_match_key_is_stable_for_any_text(text: str, dropped: str, data: st.Da
 def test_the_quick_way_for_ascii_agrees_with_the_general_one(text: str) -> None:
     """A character outside ASCII sends a code the general way, and what it adds is all that differs."""
     assert match_key(text + "é") == match_key(match_key(text) + "é")
+
+
+def test_the_keys_of_many_texts_are_the_keys_of_each() -> None:
+    """Blanks, spaces, line ends, look-alikes and prefixes of ours beside each other, three of all and all three."""
+    typed = ["", " ", "-", "A\nB", "A B", "a", "B-1", "KML-1", "KML", "KMNKML1", "KML-L", "kml0O", "KMVI", "KMVO"]
+    for texts in itertools.product([*typed, "KMV-L", "RSI-OIL", "\x1cA", "\u00e9", "K\nML1", "\nKML1"], repeat=3):
+        assert match_keys(texts) == [match_key(text) for text in texts], texts
+    assert match_keys([]) == []
 
 
 @given(st.text())
