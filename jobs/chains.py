@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -35,14 +35,17 @@ class Chains:
         """``numbers``: one for each row, the license that it names; ``are_locked``: their chains are."""
         self.work = work
         self.licenses = self._held(connection, list(set(numbers)), lock=not (work.is_preview or are_locked))
-        self.children: dict[str, list[Child]] = {}
+        self.children: dict[str, list[Child | NewLicense]] = {}
         self.rest: dict[str, str] = {}  # by the license that was split
         ended = [license.number for license in self.licenses.values() if license.state != "active"]
         for child in licenses.children(connection, ended) if ended else ():
-            self._learn(child)
+            if child.cause == "split":
+                self.rest[child.parent] = child.number
+            else:
+                self.children.setdefault(child.parent, []).append(child)
         if self.rest:
             self.licenses |= self._held(connection, list(self.rest.values()), lock=False)
-        self.fresh_numbers = iter(fresh.license_numbers(2 * len(numbers)))
+        self.fresh_numbers = _fresh_numbers(max(1, len(numbers)))
         if before is not None:
             self.licenses |= before.licenses
             self.children |= before.children
@@ -53,28 +56,26 @@ class Chains:
         is_vendor = account.type == "vendor"
         return licenses.held(connection, numbers, account_id=account.id, is_vendor=is_vendor, lock=lock)
 
-    def _learn(self, child: Child) -> None:
-        if child.cause == "split":
-            self.rest[child.parent] = child.number
-        else:
-            self.children.setdefault(child.parent, []).append(child)
-
-    def now(self, number: str) -> tuple[Held | None, list[Child]]:
+    def now(self, number: str) -> tuple[Held | None, list[Child | NewLicense]]:
         """What is left of a license, and all that was made of the rest of it, oldest first."""
-        return self.left_of(number) if number in self.licenses else (None, [])
-
-    def left_of(self, number: str) -> tuple[Held, list[Child]]:
-        """The same of a license that is here."""
+        if number not in self.licenses:
+            return None, []
         made = list(self.children.get(number, ()))
         while number in self.rest:
             number = self.rest[number]
             made += self.children.get(number, ())
         return self.licenses[number], made
 
+    def left_of(self, number: str) -> Held | None:
+        """What is left of a license."""
+        while number in self.rest:
+            number = self.rest[number]
+        return self.licenses.get(number)
+
     def divide(self, row: Asked, old: Held, new: NewLicense) -> Divided:
         """Replace a license, in memory: as much of it as its :meth:`successor` has, and the rest by one like it."""
         divided = Divided(old, new)
-        self._learn(Child(new.number, old.number, new.cause or "", new.host_id or "", new.quantity))
+        self.children.setdefault(old.number, []).append(new)
         if new.quantity < old.quantity:
             divided.rest = self._keep(row, old, old.quantity - new.quantity)
         old.state = divided.state
@@ -89,7 +90,7 @@ class Chains:
     def _keep(self, row: Asked, old: Held, quantity: int) -> NewLicense:
         """What is left of a license, as a license of its own that its number stands for from now on."""
         rest = self.successor(row, old, "split", quantity)
-        self._learn(Child(rest.number, old.number, "split", old.host_id or "", quantity))
+        self.rest[old.number] = rest.number
         self.licenses[rest.number] = replace(old, number=rest.number, quantity=quantity)
         return rest
 
@@ -141,6 +142,12 @@ class Chains:
         )
 
 
+def _fresh_numbers(count: int) -> Iterator[str]:
+    """New license numbers, so many at a time: enough unless something is left of each license."""
+    while True:
+        yield from fresh.license_numbers(count)
+
+
 def _stored(number: str, parents: Mapping[str, str]) -> str:
     """The license that one of these comes from, and that was there before them."""
     while number in parents:
@@ -149,15 +156,11 @@ def _stored(number: str, parents: Mapping[str, str]) -> str:
 
 
 class Divided:
-    """A license, what replaces (part of) it, and what is left of it as a license of its own."""
+    """A license, what replaces (part of) it, what is left of it as a license of its own, and what becomes of it."""
 
-    __slots__ = ("new", "old", "rest")
+    __slots__ = ("new", "old", "rest", "state")
 
     def __init__(self, old: Held, new: NewLicense) -> None:
         self.old, self.new = old, new
         self.rest: NewLicense | None = None
-
-    @property
-    def state(self) -> str:
-        """What becomes of the old license."""
-        return "rehosted" if self.new.cause == "rehost" else "superseded"
+        self.state = "rehosted" if new.cause == "rehost" else "superseded"

@@ -100,7 +100,7 @@ class Slice:
 
     def __init__(self, kind: Kind, work: Work, reader: RowReader, rows: Sequence[Row], tally: Tally) -> None:
         self.kind, self.work, self.reader, self.tally = kind, work, reader, tally
-        self.cells = [orjson.loads(row.cells) for row in rows]
+        self.cells: list[list[PackedCell]] = orjson.loads(f"[{','.join([row.cells for row in rows])}]")
         self.asked: list[Asked] = []
         self.others = _other_columns(batch=work.batch, reader=reader) if kind.takes_any_column else {}
         self.refused: dict[int, Answer] = {}

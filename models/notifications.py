@@ -75,6 +75,14 @@ def by_key(connection: Connection, keys: Sequence[str]) -> dict[str, Notificatio
     return {row[0]: Notification(*row) for row in fetch(connection, query, {"keys": list(keys)})}
 
 
+# Licenses, and what each is the rest of, however many parts ago.
+_OLDER = (
+    "older AS (SELECT number AS start, number, parent_number, cause FROM licenses WHERE number = ANY(%(numbers)s)"
+    " UNION ALL SELECT older.start, l.number, l.parent_number, l.cause FROM older"
+    " JOIN licenses l ON l.number = older.parent_number WHERE older.cause = 'split')"
+)
+
+
 def keys_of_licenses(connection: Connection, numbers: Sequence[str]) -> dict[str, list[str]]:
     """The keys of the notifications that licenses were sent, by license.
 
@@ -83,11 +91,7 @@ def keys_of_licenses(connection: Connection, numbers: Sequence[str]) -> dict[str
     found: dict[str, list[str]] = {}
     for number, key in fetch(
         connection,
-        "WITH RECURSIVE older AS ("
-        " SELECT number AS start, number, parent_number, cause FROM licenses WHERE number = ANY(%(numbers)s)"
-        " UNION ALL SELECT older.start, l.number, l.parent_number, l.cause FROM older"
-        " JOIN licenses l ON l.number = older.parent_number WHERE older.cause = 'split'),"
-        " younger AS ("
+        f"WITH RECURSIVE {_OLDER}, younger AS ("
         " SELECT number AS start, number FROM licenses WHERE number = ANY(%(numbers)s)"
         " UNION ALL SELECT younger.start, l.number FROM younger"
         " JOIN licenses l ON l.parent_number = younger.number WHERE l.cause = 'split')"
@@ -183,27 +187,46 @@ def of_batch(connection: Connection, batch_id: int) -> tuple[int, Iterator[Sent]
     return count, (Sent(*row) for row in found)
 
 
-def use(connection: Connection, used: Sequence[tuple[int, int]]) -> None:
-    """Take quantities off notifications: (notification id, quantity).
+def use(connection: Connection, used: Sequence[tuple[Notification, int]]) -> None:
+    """Take quantities off notifications, whose ``remaining`` says already what is left of each.
 
-    Raises where a constraint says too much, and ``RuntimeError`` if one was taken back meanwhile.
+    Raises where a constraint says too much, and ``RuntimeError`` if one is gone or was used meanwhile.
     """
-    whole: dict[int, int] = {}
-    for notification_id, quantity in used:
-        whole[notification_id] = whole.get(notification_id, 0) + quantity
-    changed = run(
-        connection,
-        "UPDATE notifications n SET remaining = n.remaining - w.quantity,"
-        " state = CASE WHEN n.remaining = w.quantity THEN 'used' ELSE 'partly_used' END"
-        " FROM unnest(%(ids)s::bigint[], %(quantities)s::int[]) AS w (id, quantity) WHERE n.id = w.id",
-        {"ids": list(whole), "quantities": list(whole.values())},
-    )
-    if changed != len(whole):
-        raise RuntimeError(f"{len(whole) - changed} of {len(whole)} notifications are no longer there")
+    taken: dict[int, int] = {}
+    whole: list[int] = []
+    for one, quantity in used:
+        if quantity == one.quantity:
+            whole.append(one.id)
+        else:
+            taken[one.id] = taken.get(one.id, 0) + quantity
+    changed = 0
+    if whole:  # at once, nearly always: an array is looked up faster than a join (as licenses.lock_chains says)
+        query = (
+            "UPDATE notifications SET remaining = 0, state = 'used' WHERE id = ANY(%(ids)s) AND remaining = quantity"
+        )
+        changed += run(connection, query, {"ids": whole})
+    if taken:
+        changed += run(
+            connection,
+            "UPDATE notifications n SET remaining = n.remaining - w.quantity,"
+            " state = CASE WHEN n.remaining = w.quantity THEN 'used' ELSE 'partly_used' END"
+            " FROM unnest(%(ids)s::bigint[], %(quantities)s::int[]) AS w (id, quantity) WHERE n.id = w.id",
+            {"ids": list(taken), "quantities": list(taken.values())},
+        )
+    missing = len(whole) + len(taken) - changed
+    if missing:
+        raise RuntimeError(f"{missing} of {len(whole) + len(taken)} notifications are gone, or were used meanwhile")
 
 
-def follow(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
-    """Let notifications that can still be used follow licenses that were replaced as a whole: (old, new) numbers."""
+def follow(connection: Connection, moved: Mapping[str, str], rests: Sequence[str]) -> None:
+    """Let notifications that can still be used follow licenses that were replaced as a whole: new numbers by old ones.
+
+    ``rests``: the old ones that may be what was left of another license, whose notifications are for them as well.
+    """
+    pairs = list(moved.items())
+    if rests:
+        query = f"WITH RECURSIVE {_OLDER} SELECT number, start FROM older WHERE number <> start"
+        pairs += [(older, moved[rest]) for older, rest in fetch(connection, query, {"numbers": list(rests)})]
     run(
         connection,
         "UPDATE notifications n SET license_number = w.new"

@@ -217,13 +217,13 @@ def give_back_notifications(connection: Connection, quantities: Mapping[int, int
 def return_notifications(connection: Connection, parents: Mapping[str, str]) -> None:
     """What becomes of the notifications of licenses that are taken back, given with the ones that these had replaced.
 
-    One that had followed a license on its way goes back with it. One for a part only is deleted: the whole license can
-    be notified anew. Nothing was made of either, or its license could not be taken back.
+    One that had followed a license on its way goes back with it. One for a part only (for less than that license) is
+    deleted: the whole license can be notified anew. Nothing was made of either, or its license could not be taken back.
     """
     values = {"numbers": list(parents), "parents": list(parents.values())}
     whole = (
         " FROM unnest(%(numbers)s::text[], %(parents)s::text[]) AS w (number, parent)"
-        " JOIN licenses l ON l.number = w.parent WHERE n.license_number = w.number AND n.quantity = l.quantity"
+        " JOIN licenses l ON l.number = w.parent WHERE n.license_number = w.number AND n.quantity >= l.quantity"
     )
     run(connection, f"UPDATE notifications n SET license_number = w.parent{whole}", values)
     run(connection, "DELETE FROM notifications WHERE license_number = ANY(%(numbers)s)", values)

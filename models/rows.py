@@ -80,7 +80,7 @@ def of_chunk(
         " ORDER BY ordinal LIMIT %(limit)s",
         {"batch": batch_id, "first": first, "last": last, "lane": lane, "limit": limit},
     )
-    return [Row(*row) for row in found]
+    return list(map(Row._make, found))
 
 
 def of_subjects_in_lane(connection: Connection, batch_id: int, lane: int) -> list[Row]:
@@ -94,7 +94,7 @@ def of_subjects_in_lane(connection: Connection, batch_id: int, lane: int) -> lis
         " (SELECT subject FROM rows WHERE batch_id = %(batch)s AND lane = %(lane)s)) IS TRUE ORDER BY ordinal",
         {"batch": batch_id, "lane": lane},
     )
-    return [Row(*row) for row in found]
+    return list(map(Row._make, found))
 
 
 def equal_without_subject(connection: Connection, batch_id: int) -> list[int]:

@@ -44,7 +44,7 @@ class Loads:
 
     def __init__(self, connection: Connection, work: Work, rows: Sequence[Values], before: Loads | None = None) -> None:
         self.serials: dict[str, Serial] = serials.by_key(
-            connection, [codes.match_key(row[0]) for row in rows], lock=not work.is_preview
+            connection, codes.match_keys([row[0] for row in rows]), lock=not work.is_preview
         ) | (before.serials if before else {})
         self.products = products.by_sku(connection, list({row[1] for row in rows}))
         self.created: dict[str, Serial] = {}

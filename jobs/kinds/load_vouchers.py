@@ -29,7 +29,7 @@ class Loads:
 
     def __init__(self, connection: Connection, work: Work, rows: Sequence[Values], before: Loads | None = None) -> None:
         self.vouchers: dict[str, Voucher] = vouchers.by_key(
-            connection, [codes.match_key(row[0]) for row in rows], lock=not work.is_preview
+            connection, codes.match_keys([row[0] for row in rows]), lock=not work.is_preview
         ) | (before.vouchers if before else {})
         self.oems = accounts.by_numbers(connection, list({row[1] for row in rows}), lock=False)
         self.products = products.by_sku(connection, list({row[2] for row in rows}))

@@ -53,7 +53,7 @@ class Moves:
                 product.rehost_limit,
                 product.rehost_days,
             ),
-            [rehosting.Moved(one.number, one.host_id, one.quantity) for one in made if one.cause == "rehost"],
+            [rehosting.Moved(one.number, one.host_id or "", one.quantity) for one in made if one.cause == "rehost"],
             today=self.work.today,
         )
         if decision.code != "issued":
@@ -71,9 +71,10 @@ class Moves:
         """End the old licenses and issue the new ones; a notification goes with a license that moved as a whole."""
         divided = [row.decision.effect for row in asked if row.decision.effect]
         issued = self.chains.apply(connection, divided)
-        whole = [(one.old.number, one.new.number) for one in divided if one.rest is None]
+        whole = [one for one in divided if one.rest is None]
         if whole:
-            notifications.follow(connection, whole)
+            moved = {one.old.number: one.new.number for one in whole}
+            notifications.follow(connection, moved, [one.old.number for one in whole if one.old.root != one.old.number])
         return issued
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from jobs.chains import Chains
+from jobs.issuing import NewLicense
 from jobs.kind import Asked, Issued, Kind, Values, Work
 from licensing import codes, upgrading
 from licensing.decisions import Decision
@@ -34,14 +35,15 @@ class Upgrades:
         self, connection: Connection, work: Work, rows: Sequence[Values], before: Upgrades | None = None
     ) -> None:
         self.work = work
-        self.keys = {row[0]: codes.match_key(row[0]) for row in rows if row[0]}
+        named = [row[0] for row in rows if row[0]]
+        self.keys: dict[str, str] = dict(zip(named, codes.match_keys(named), strict=True))
         by_license = {codes.written(row[1]) for row in rows if row[1] and not row[0]}
         self.sent = notifications.keys_of_licenses(connection, list(by_license)) if by_license else {}
         keys = list({*self.keys.values(), *(key for sent in self.sent.values() for key in sent)})
         if not work.is_preview:  # chains are what every kind locks: whoever holds one has its notifications, too
             licenses.lock_chains_of_notifications(connection, keys)
         self.notifications: dict[str, Notification] = notifications.by_key(connection, keys)
-        meant = [self.notifications[key] for key in map(self._key, rows) if key in self.notifications]
+        meant = filter(None, map(self.notifications.get, map(self._key, rows)))
         self.chains: Chains = Chains(
             connection,
             work,
@@ -57,13 +59,12 @@ class Upgrades:
             for source, found in targets.items()
         }
         used = [one.id for one in self.notifications.values() if one.remaining < one.quantity]
-        self.earlier: dict[int, list[Earlier]] = {
-            notification_id: [Earlier(*one) for one in made]
-            for notification_id, made in (licenses.of_notifications(connection, used) if used else {}).items()
-        }
+        self.earlier = licenses.of_notifications(connection, used) if used else {}
+        self.made: dict[int, list[NewLicense]] = {}  # by these rows, by notification id
         if before is not None:
             self.notifications |= before.notifications
             self.earlier |= before.earlier
+            self.made = before.made
 
     def _key(self, row: Values) -> str:
         """The notification that a row means: the one it names, or the only one of the license that it names."""
@@ -82,17 +83,24 @@ class Upgrades:
             return Decision("several_notifications", field="notification_id")
         request = upgrading.Request(key, sku.upper(), quantity, host_id or "", reference or "")
         notification = self.notifications.get(key)
-        license = None
-        if notification is not None and notification.license_number in self.chains.licenses:
-            license, _ = self.chains.left_of(notification.license_number)
+        license = None if notification is None else self.chains.left_of(notification.license_number)
         if notification is None or license is None:
             decision = upgrading.decide_upgrade(request, None, ())
             return decision if code else decision._replace(field="license")
-        earlier = self.earlier.setdefault(notification.id, [])
-        decision = upgrading.decide_upgrade(request, self._offer(notification, license), earlier)
+        decision = upgrading.decide_upgrade(request, self._offer(notification, license), self._earlier(notification.id))
         if decision.code != "issued":
             return decision
         return self._divide(row, notification, license, decision.effect)
+
+    def _earlier(self, notification_id: int) -> Sequence[Earlier]:
+        """What the notification already became, oldest first."""
+        if notification_id not in self.earlier and notification_id not in self.made:
+            return ()
+        made = [
+            Earlier(one.number, one.sku, one.host_id or "", one.quantity, one.reference or "")
+            for one in self.made.get(notification_id, ())
+        ]
+        return [Earlier(*one) for one in self.earlier.get(notification_id, ())] + made
 
     def _offer(self, notification: Notification, license: Held) -> upgrading.Offer:
         now = license.maintenance
@@ -118,9 +126,7 @@ class Upgrades:
             new.maintenance = new.maintenance._replace(support_contact=support_contact)
         divided = self.chains.divide(row, license, new)
         notification.remaining -= quantity
-        self.earlier[notification.id].append(
-            Earlier(new.number, release.sku, new.host_id or "", quantity, reference or "")
-        )
+        self.made.setdefault(notification.id, []).append(new)
         if divided.rest is None:
             return Decision("issued", license_number=new.number, effect=divided)
         return Decision("issued_in_part", divided.rest.number, license_number=new.number, effect=divided)
@@ -129,7 +135,8 @@ class Upgrades:
         """End the old licenses, issue the new ones, and take the quantities off the notifications."""
         divided = [row.decision.effect for row in asked if row.decision.effect]
         issued = self.chains.apply(connection, divided)
-        notifications.use(connection, [(one.new.notification_id, one.new.quantity) for one in divided])
+        by_id = {one.id: one for one in self.notifications.values()}
+        notifications.use(connection, [(by_id[one.new.notification_id], one.new.quantity) for one in divided])
         return issued
 
 

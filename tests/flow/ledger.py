@@ -127,7 +127,7 @@ class Ledger:
         license.moved.append(new)
         if new.quantity == license.quantity:  # what can still be upgraded goes along
             for notification in self.notifications:
-                if notification.license is license and notification.left:
+                if notification.license in license.line() and notification.left:
                     notification.license = new
         return self._replace(license, new, "rehosted", lambda: license.moved.remove(new))
 
@@ -177,7 +177,7 @@ class Ledger:
                 self._detach(part)
                 part.rest_of = None
                 for notification in [one for one in self.notifications if one.license is part]:
-                    if notification.quantity == license.quantity:
+                    if notification.quantity >= license.quantity:
                         notification.license = license
                     else:
                         self.notifications.remove(notification)

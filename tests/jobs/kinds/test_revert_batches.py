@@ -312,6 +312,11 @@ def test_notifications_go_back_with_a_whole_license_and_not_with_parts(
     assert one(app, query) == whole
     submit(notice, "notify-upgrades", "VENDOR")
     assert set(one(app, query).split()) == {whole, parted}
+    moves = [f"{parted};H2;1", f"{parted};H3;2"]  # the second one is all that is left
+    part, rest = (submit(f"License;New host ID;Quantity\n{move}\n", "rehost-licenses", "MINE") for move in moves)
+    assert parted not in one(app, query)
+    assert codes(revert(rest)) == codes(revert(part)) == ["reverted"]
+    assert set(one(app, query).split()) == {whole, parted}
 
 
 def test_a_revoked_license_of_a_contract_is_drawn_again_where_the_pool_has_it(

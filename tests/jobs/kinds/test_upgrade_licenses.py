@@ -121,6 +121,16 @@ def test_the_rest_of_a_moved_license_is_upgraded(app: App, submit: Submit, licen
     assert outcome_codes(app, batch) == ["quantity_not_left", "issued"]
 
 
+def test_a_notification_follows_what_is_left_to_its_new_host(app: App, submit: Submit, licenses: list[str]) -> None:
+    """Part of the license moved, part was upgraded, then all the rest moved: the notification is for that."""
+    with transaction(app.engine) as connection:
+        run(connection, "UPDATE licenses SET host_id = 'H1'", {})
+    submit(f"License;New host ID;Quantity\n{licenses[0]};H2;4\n", "rehost-licenses", "MINE")
+    assert outcome_codes(app, upgrade(submit, "N-1;;SUITE;1;;;")) == ["issued_in_part"]
+    submit(f"License;New host ID\n{licenses[0]};H3\n", "rehost-licenses", "MINE")
+    assert outcome_codes(app, upgrade(submit, "N-1;;SUITE;6;;;", "N-1;;SUITE;5;;;")) == ["quantity_not_left", "issued"]
+
+
 def test_a_lapse_is_told_with_its_day(app: App, submit: Submit, licenses: list[str]) -> None:
     """Maintenance that ended before the release does not cover it."""
     with transaction(app.engine) as connection:
