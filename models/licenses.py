@@ -164,7 +164,6 @@ class Held:
 
     number: str
     access: Access | None
-    account_id: int
     customer_id: int
     customer_number: str
     product_id: int
@@ -175,10 +174,7 @@ class Held:
     valid_until: date | None
     state: str
     serial_id: int | None
-    voucher_id: int | None
     root: str
-    batch_id: int
-    ordinal: int
     contract_line_id: int | None
     maintenance: Maintenance | None
 
@@ -194,9 +190,9 @@ SELECT l.number,
                          AND d.distributor_id = %(account)s AND d.state = 'active') THEN 'own'
             ELSE (SELECT s.permission FROM shares s WHERE s.license_number = l.number
                   AND s.account_id = %(account)s AND s.state = 'active') END,
-       l.account_id, l.customer_id, c.number, l.product_id, p.sku, l.version, l.quantity, l.host_id, l.valid_until,
-       {RULING_STATE}, l.serial_id, l.voucher_id, coalesce(l.root_number, l.number), l.batch_id, l.ordinal,
-       l.contract_line_id, l.maintained_from, l.maintained_until, l.support_level, l.support_contact
+       l.customer_id, c.number, l.product_id, p.sku, l.version, l.quantity, l.host_id, l.valid_until, {RULING_STATE},
+       l.serial_id, coalesce(l.root_number, l.number), l.contract_line_id, l.maintained_from, l.maintained_until,
+       l.support_level, l.support_contact
 FROM licenses l JOIN accounts c ON c.id = l.customer_id JOIN products p ON p.id = l.product_id
 WHERE l.number = ANY(%(numbers)s)
 """
@@ -213,21 +209,21 @@ def held(
 
 
 # Arrays, as an index is then gone through once, in order; a join would search it anew for each license.
-_LOCK_CHAINS = (
-    "SELECT count(*) FROM (SELECT FROM licenses WHERE number = ANY(ARRAY(SELECT coalesce(root_number, number)"
-    " FROM licenses WHERE number = ANY({numbers}))) ORDER BY number FOR NO KEY UPDATE) locked"
+_LOCK = (
+    "SELECT count(*) FROM (SELECT FROM licenses WHERE number = ANY(ARRAY({roots})) ORDER BY number FOR NO KEY UPDATE) l"
 )
 
 
 def lock_chains(connection: Connection, numbers: Sequence[str]) -> None:
     """Lock the first license of each chain, which never changes: whoever holds it has all that came of it."""
-    run(connection, _LOCK_CHAINS.format(numbers="%(numbers)s"), {"numbers": list(numbers)})
+    roots = "SELECT coalesce(root_number, number) FROM licenses WHERE number = ANY(%(numbers)s)"
+    run(connection, _LOCK.format(roots=roots), {"numbers": list(numbers)})
 
 
 def lock_chains_of_notifications(connection: Connection, keys: Sequence[str]) -> None:
     """The same for the licenses that notifications are for, by key: one follows its license, and stays in its chain."""
-    numbers = "ARRAY(SELECT license_number FROM notifications WHERE key = ANY(%(keys)s))"
-    run(connection, _LOCK_CHAINS.format(numbers=numbers), {"keys": list(keys)})
+    roots = "SELECT root_number FROM notifications WHERE key = ANY(%(keys)s)"
+    run(connection, _LOCK.format(roots=roots), {"keys": list(keys)})
 
 
 class Child(NamedTuple):

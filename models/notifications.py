@@ -31,6 +31,8 @@ notifications = Table(
     Column("key", Text(collation="C"), nullable=False, unique=True),
     Column("code", Text, nullable=False),
     Column("license_number", Text(collation="C"), nullable=False),
+    # Where the chain of that license begins, which is what is locked: it is the same wherever the notification goes.
+    Column("root_number", Text(collation="C"), nullable=False),
     Column("owner_id", BigInteger, nullable=False),
     Column("release_id", BigInteger, nullable=False),
     Column("quantity", Integer, nullable=False),
@@ -54,17 +56,15 @@ class Notification:
     key: str
     id: int
     license_number: str
-    product_id: int
     sku: str
     version: str
-    release_date: date | None
     quantity: int
     remaining: int
     state: str
 
 
 _SELECT = (
-    "SELECT n.key, n.id, n.license_number, p.id, p.sku, r.version, r.release_date, n.quantity, n.remaining, n.state"
+    "SELECT n.key, n.id, n.license_number, p.sku, r.version, n.quantity, n.remaining, n.state"
     " FROM notifications n JOIN releases r ON r.id = n.release_id JOIN products p ON p.id = r.product_id"
 )
 
@@ -143,9 +143,10 @@ def add(connection: Connection, release_id: int, codes: Mapping[str, str], origi
     """Notify the owners of licenses: IDs by license number; ``origin`` is batch and row. Each is for its quantity."""
     run(
         connection,
-        "INSERT INTO notifications (key, code, license_number, owner_id, release_id, quantity, remaining, batch_id,"
-        " ordinal) SELECT replace(w.code, '-', ''), w.code, l.number, l.customer_id, %(release)s, l.quantity,"
-        " l.quantity, %(batch)s, %(ordinal)s FROM unnest(%(numbers)s::text[], %(codes)s::text[]) AS w (number, code)"
+        "INSERT INTO notifications (key, code, license_number, root_number, owner_id, release_id, quantity, remaining,"
+        " batch_id, ordinal) SELECT replace(w.code, '-', ''), w.code, l.number,"
+        " coalesce(l.root_number, l.number), l.customer_id, %(release)s, l.quantity, l.quantity, %(batch)s, %(ordinal)s"
+        " FROM unnest(%(numbers)s::text[], %(codes)s::text[]) AS w (number, code)"
         " JOIN licenses l ON l.number = w.number",
         {
             "release": release_id,

@@ -111,24 +111,26 @@ def _sheet(app: App, kind: str, rows: int) -> Sheet:
     return ("Notification ID", "Product", "Quantity"), ((code, "SUITE", "1") for code in _notify(app))
 
 
+_ACTIVE = "FROM licenses WHERE state = 'active' AND serial_id IS NOT NULL ORDER BY ordinal"
+
+
 def _active(app: App) -> list[str]:
     with app.engine.connect() as connection:
-        query = "SELECT number FROM licenses WHERE state = 'active' AND serial_id IS NOT NULL ORDER BY ordinal"
-        return [row[0] for row in fetch(connection, query, {})]
+        return [row[0] for row in fetch(connection, f"SELECT number {_ACTIVE}", {})]
 
 
 def _notify(app: App) -> list[str]:
     """A notification of the new release for every active license; their IDs."""
-    licenses = _active(app)
-    codes = numbers.notification_codes(len(licenses))
     with transaction(app.engine) as connection:
+        licenses = fetch(connection, f"SELECT number, coalesce(root_number, number) {_ACTIVE}", {})
+        codes = numbers.notification_codes(len(licenses))
         release = fetch(connection, "SELECT max(id) FROM releases", {})[0][0]
         copy_in(
             connection,
             "notifications",
-            "key, code, license_number, owner_id, release_id, quantity, remaining, batch_id, ordinal",
+            "key, code, license_number, root_number, owner_id, release_id, quantity, remaining, batch_id, ordinal",
             [
-                copy_line(code.replace("-", ""), code, license, 0, release, 1, 1, 0, 0)
+                copy_line(code.replace("-", ""), code, *license, 0, release, 1, 1, 0, 0)
                 for code, license in zip(codes, licenses, strict=True)
             ],
         )

@@ -124,3 +124,29 @@ def test_reasons_of_webhooks_get_their_second_language(emptied: Engine) -> None:
     bring(emptied, "0015", back=True)
     with emptied.connect() as connection:
         assert [row[0] for row in fetch(connection, there, ANYTHING)] == ["By the version before", *said[1:]]
+
+
+def test_notifications_learn_where_the_chains_of_their_licenses_begin(emptied: Engine) -> None:
+    """One is for the first license of its chain, one for a later one, one for a license that is gone."""
+    bring(emptied, "0016")
+    with transaction(emptied) as connection:
+        run(
+            connection,
+            "INSERT INTO licenses (number, key, account_id, customer_id, product_id, version, issued_at, batch_id,"
+            " ordinal, root_number) SELECT n, 'key', 1, 1, 1, '1', now(), 1, 1, root"
+            " FROM (VALUES ('A', NULL), ('B', 'A')) l (n, root)",
+            ANYTHING,
+        )
+        run(
+            connection,
+            "INSERT INTO notifications (key, code, license_number, owner_id, release_id, quantity, remaining, batch_id,"
+            " ordinal) SELECT n, n, n, 1, 1, 1, 1, 1, 1 FROM unnest(ARRAY['A', 'B', 'C']) n",
+            ANYTHING,
+        )
+    bring(emptied, "0017")
+    with emptied.connect() as connection:
+        roots = "SELECT root_number FROM notifications ORDER BY license_number"
+        assert [row[0] for row in fetch(connection, roots, ANYTHING)] == ["A", "A", "C"]
+    bring(emptied, "0016", back=True)
+    with emptied.connect() as connection:
+        assert fetch(connection, "SELECT count(*) FROM notifications", ANYTHING) == [(3,)]

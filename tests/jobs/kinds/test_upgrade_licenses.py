@@ -42,9 +42,9 @@ def licenses(app: App, submit: Submit) -> list[str]:
         for key, license, sku, version in (("N1", found[0], "SUITE", "5.0"), ("N2", found[1], "TOOL", "2.0")):
             run(
                 connection,
-                "INSERT INTO notifications (key, code, license_number, owner_id, release_id, quantity, remaining,"
-                " batch_id, ordinal) SELECT %(key)s, %(key)s, l.number, l.customer_id, r.id, l.quantity, l.quantity, 0,"
-                " 0 FROM licenses l, releases r JOIN products p ON p.id = r.product_id"
+                "INSERT INTO notifications (key, code, license_number, root_number, owner_id, release_id, quantity,"
+                " remaining, batch_id, ordinal) SELECT %(key)s, %(key)s, l.number, l.number, l.customer_id, r.id,"
+                " l.quantity, l.quantity, 0, 0 FROM licenses l, releases r JOIN products p ON p.id = r.product_id"
                 " WHERE l.number = %(license)s AND p.sku = %(sku)s AND r.version = %(version)s",
                 {"key": key, "license": license, "sku": sku, "version": version},
             )
