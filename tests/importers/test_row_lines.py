@@ -60,7 +60,7 @@ def test_rows_taken_together_become_the_same_lines(header: Header, is_csv: bool)
     for first, second in product([*ODD, *PLAIN], repeat=2):
         inside, around, below = [*PLAIN, first, PLAIN[0], second], [first, *PLAIN, second], [*PLAIN * 11, first, second]
         for rows, start, unreadable in (
-            (inside, 1, {}), (around, 1, {}), (below, 1, {}), (inside, far, {}), (around, 2, {(6, 2): "=A1"}),
+            (inside, 1, {}), (around, 1, {}), (below, 1, {}), (inside, far, {}), (around, 1, {(5, 2): "=A1"}),
         ):  # fmt: skip
             options = {"unreadable": unreadable, "is_csv": is_csv}
             said = told(RowLines, rows, start, header, **options)
