@@ -13,7 +13,6 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Literal, NamedTuple
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -202,13 +201,6 @@ def check(key: str) -> Standing:
     for value in values:
         total = doubles[total] ^ value
     return "ours" if total == 0 else "mistyped"
-
-
-def subject_hash(parts: Sequence[str]) -> int:
-    """A signed 64-bit number for what a row is about, the same in every process. Equal parts, equal number."""
-    text = "\x1f".join(parts)
-    digest = blake2b(text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
 
 
 _DATE_OR_TIME = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([T ]\d{1,2}:.*)?|\d{1,2}(:\d{2}){1,2}")

@@ -13,7 +13,8 @@ import pytest
 
 from importers.contracts import Limits, Wanted
 from importers.registry import READERS
-from licensing.codes import match_key, subject_hash
+from importers.subjects import subject_hash
+from licensing.codes import match_key
 from licensing.field_catalogue import FIELDS
 from tests.importers import files
 from tests.importers.files import HEADER, REDEEM, ROWS, read, refused

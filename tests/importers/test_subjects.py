@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from importers.contracts import RawRow, Wanted
-from importers.subjects import subjects_reader
-from licensing.codes import subject_hash
+from importers.subjects import subject_hash, subjects_reader
 from licensing.field_catalogue import FIELDS
 
 FIELDS_USED = (FIELDS["notification_id"], FIELDS["license"], FIELDS["company"])
@@ -48,3 +47,18 @@ def test_a_number_with_lost_digits_names_nothing():
     assert read([[123456789012.0], [1.23457e20], ["L1"]]) == [
         subject_hash(("d", "123456789012")), None, subject_hash(("d", "L1")),
     ]  # fmt: skip
+
+
+def test_subject_hashes_are_signed_64_bit_and_tell_parts_apart() -> None:
+    """Equal parts have equal numbers in every process and version; where a part ends matters."""
+    assert subject_hash(("voucher", "KMV123")) == -6344595753216814261
+    assert len({subject_hash(parts) for parts in (("ab", "c"), ("a", "bc"), ("abc",), ("ab", "c", ""))}) == 4
+    numbers = [subject_hash((str(number),)) for number in range(2000)]
+    assert len(set(numbers)) == 2000
+    assert all(-(2**63) <= number < 2**63 for number in numbers)
+    assert min(numbers) < 0 < max(numbers)
+
+
+def test_subjects_may_hold_lone_surrogates() -> None:
+    """A broken character in a subject does not stop the reader."""
+    assert isinstance(subject_hash(("\ud800",)), int)

@@ -187,21 +187,6 @@ def test_any_text_gets_a_standing(text: str) -> None:
     assert codes.looks_like_code(text) in (True, False)
 
 
-def test_subject_hashes_are_signed_64_bit_and_tell_parts_apart() -> None:
-    """Equal parts have equal numbers in every process and version; where a part ends matters."""
-    assert codes.subject_hash(("voucher", "KMV123")) == 5651326981702918937
-    assert len({codes.subject_hash(parts) for parts in (("ab", "c"), ("a", "bc"), ("abc",), ("ab", "c", ""))}) == 4
-    numbers = [codes.subject_hash((str(number),)) for number in range(2000)]
-    assert len(set(numbers)) == 2000
-    assert all(-(2**63) <= number < 2**63 for number in numbers)
-    assert min(numbers) < 0 < max(numbers)
-
-
-def test_subjects_may_hold_lone_surrogates() -> None:
-    """A broken character in a subject does not stop the reader."""
-    assert isinstance(codes.subject_hash(("\ud800",)), int)
-
-
 SEEN_AS_CODES = [
     "RSI-26-7589670-J9KH",
     " rsi 26 0680693 v6cu ",
