@@ -36,10 +36,10 @@ OF_LINE = (
 
 
 class Night(NamedTuple):
-    """A last night: up to which day, and the oldest transaction that it may not have seen."""
+    """A last night: up to which day, and the snapshot of what it could see."""
 
     until: date
-    oldest: int
+    seen: str
 
 
 class Late(NamedTuple):
@@ -60,11 +60,11 @@ def nights(connection: Connection, contract_ids: Sequence[int]) -> dict[tuple[in
     """The last nights of contracts (line 0) and of lines that had one of their own, by contract and line."""
     rows = fetch(
         connection,
-        "SELECT contract_id, line_id, until, pg_snapshot_xmin(seen)::text FROM reconciliations"
+        "SELECT contract_id, line_id, until, seen::text FROM reconciliations"
         f" WHERE contract_id = ANY(%(ids)s) AND cluster = {_CLUSTER}",
         {"ids": list(contract_ids)},
     )
-    return {(contract_id, line_id): Night(until, int(oldest)) for contract_id, line_id, until, oldest in rows}
+    return {(contract_id, line_id): Night(until, seen) for contract_id, line_id, until, seen in rows}
 
 
 def lines(connection: Connection, contract_ids: Sequence[int]) -> list[tuple[Any, ...]]:
@@ -92,36 +92,38 @@ def commitments(connection: Connection, line_ids: Sequence[int]) -> dict[int, tu
     return found
 
 
-def late(connection: Connection, line_ids: Sequence[int], since: int) -> dict[int, list[Late]]:
-    """What has come since the last night of lines: reports, draw-downs, returns and amendments, by line id.
-
-    ``since``: the oldest transaction that one of these nights may not have seen. Some of what is found may have been
-    seen already, but nothing that was not is left out.
-    """
-    found: dict[int, list[Late]] = {}
-    # ``since`` is a parameter, so that it is planned with: what has come is little against what is there.
+def late(connection: Connection, nights: Mapping[int, Night]) -> dict[int, list[Late]]:
+    """What the last nights of lines could not see: reports, draw-downs, returns and amendments, by line id."""
+    if not nights:
+        return {}
     kinds = (
         ("day", "true", "usage_reports"),
         ("day", "false", "draw_downs"),
         ("since", "false", "commitments"),
     )
-    unseen = " UNION ALL ".join(
+    # ``oldest``, the oldest transaction that one of these nights may not have seen, is a parameter, so that it is
+    # planned with: what has come since is little against what is there.
+    come = " UNION ALL ".join(
         f"SELECT line_id, {day}, batch_id, ordinal, {is_report}, xact FROM {table}"
-        " WHERE xact >= %(since)s::xid8 AND line_id = ANY(%(ids)s)"
+        " WHERE xact >= %(oldest)s::xid8 AND line_id = ANY(%(ids)s)"
         for day, is_report, table in kinds
     )
+    # A snapshot a chunk of the last night, not one a line.
+    places = {seen: place for place, seen in enumerate({night.seen for night in nights.values()}, 1)}
+    found: dict[int, list[Late]] = {}
     for line_id, *facts in fetch(
         connection,
         "SELECT u.line_id, u.day, u.batch_id, u.ordinal, u.is_report"
-        f" FROM ({unseen}) u (line_id, day, batch_id, ordinal, is_report, xact)"
-        " JOIN contract_lines n ON n.id = u.line_id"
-        " LEFT JOIN reconciliations own ON own.contract_id = n.contract_id AND own.line_id = n.id"
-        f"  AND own.cluster = {_CLUSTER}"
-        " LEFT JOIN reconciliations whole ON whole.contract_id = n.contract_id AND whole.line_id = 0"
-        f"  AND whole.cluster = {_CLUSTER}"
-        " WHERE NOT pg_visible_in_snapshot(u.xact, coalesce(own.seen, whole.seen))"
+        f" FROM ({come}) u (line_id, day, batch_id, ordinal, is_report, xact)"
+        " JOIN unnest(%(ids)s::bigint[], %(places)s::int[]) AS w (line_id, place) USING (line_id)"
+        " WHERE NOT pg_visible_in_snapshot(u.xact, (%(seen)s::pg_snapshot[])[w.place])"
         " ORDER BY u.line_id, u.batch_id, u.ordinal",
-        {"ids": list(line_ids), "since": str(since)},
+        {
+            "oldest": str(min(int(seen.split(":")[0]) for seen in places)),
+            "ids": list(nights),
+            "places": [places[night.seen] for night in nights.values()],
+            "seen": list(places),
+        },
     ):
         found.setdefault(line_id, []).append(Late(*facts))
     return found

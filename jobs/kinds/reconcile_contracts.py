@@ -45,7 +45,7 @@ class Line:
 
     id: int
     sku: str
-    night: date | None
+    night: Night | None
     terms: rules.Line
     since: date = date.max
     drawn_before: int = 0
@@ -84,12 +84,8 @@ class Reconciliation:
         self.lines = _lines(connection, self.contracts, nights)
         self._today: dict[str, date] = {}
         asked = self._asked(rows)
-        self.late: dict[int, list[Late]] = {}
-        if nights:
-            oldest = min(night.oldest for night in nights.values())
-            self.late = reconciliations.late(
-                connection, [line.id for lines in self.lines.values() for line in lines], oldest
-            )
+        last = {line.id: line.night for lines in self.lines.values() for line in lines if line.night is not None}
+        self.late: dict[int, list[Late]] = reconciliations.late(connection, last)
         for line in asked:
             if late := self.late.get(line.id):
                 line.since = min(line.since, *(one.day for one in late))
@@ -109,7 +105,7 @@ class Reconciliation:
         for code, sku, until in rows:
             for line in self._named(code, sku) or ():
                 asked[line.id] = line
-                since = date.min if line.night is None or until < line.night else line.night + DAY
+                since = date.min if line.night is None or until < line.night.until else line.night.until + DAY
                 line.since = min(line.since, since)
         return list(asked.values())
 
@@ -258,11 +254,11 @@ class Reconciliation:
         night = self.reached.get(line.id)
         if night is None or line.night is None:
             return night is not None
-        return night > line.night or (night == line.night and line.id in self.late)
+        return night > line.night.until or (night == line.night.until and line.id in self.late)
 
     def _is_at(self, line: Line, until: date) -> bool:
         """Whether a line is as far as its whole contract: a night, unless it has not begun then."""
-        return self.reached.get(line.id, until) == until and (line.night is None or line.night <= until)
+        return self.reached.get(line.id, until) == until and (line.night is None or line.night.until <= until)
 
 
 def _lines(
@@ -275,8 +271,7 @@ def _lines(
     committed = reconciliations.commitments(connection, [line[1] for line in stored])
     for contract_id, line_id, sku, *terms in stored:
         night = nights.get((contract_id, line_id)) or nights.get((contract_id, 0))
-        until = night.until if night else None
-        lines[keys[contract_id]].append(Line(line_id, sku.upper(), until, _terms(committed[line_id], *terms)))
+        lines[keys[contract_id]].append(Line(line_id, sku.upper(), night, _terms(committed[line_id], *terms)))
     return lines
 
 
