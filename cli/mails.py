@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.output import Json, Lang, Output, actor, opened_app, speak
-from cli.webhooks import OfAccount, Types, tell_replayed
+from cli.webhooks import OfAccount, Types, id_of, tell_replayed
 from licensing.fields import Language
 
 app = typer.Typer(help="Mails: who gets which messages.", no_args_is_help=True)
@@ -18,13 +18,11 @@ Address = Annotated[str, typer.Argument(help="Mail address.")]
 @app.command("list")
 def list_mails(account: OfAccount = None, as_json: Json = False, lang: Lang = None) -> None:
     """List the addresses that get messages: the accounts' own, and those that were subscribed."""
-    from jobs.control import find_account
-    from models import subscriptions
+    from jobs import endpoints
 
     out = speak(as_json, lang)
-    with opened_app() as opened, opened.engine.connect() as connection:
-        owner = None if account is None else find_account(connection, account).id
-        found = subscriptions.listed(connection, owner)
+    with opened_app() as opened:
+        found = endpoints.mails(opened, id_of(opened, account))
     out.document({"mails": found})
     titles = out.pick("Address/Types/Language/Failed", "Indirizzo/Tipi/Lingua/Fallite").split("/")
     out.table(

@@ -47,7 +47,7 @@ def list_webhooks(account: OfAccount = None, as_json: Json = False, lang: Lang =
 
     out = speak(as_json, lang)
     with opened_app() as opened:
-        found = endpoints.listed(opened, _id_of(opened, account), language=out.language)
+        found = endpoints.listed(opened, id_of(opened, account), language=out.language)
     out.document({"webhooks": found})
     titles = ("", "Account", "URL", *out.pick("Types/State/Waiting/Failed", "Tipi/Stato/In attesa/Fallite").split("/"))
     out.table(
@@ -71,7 +71,8 @@ def _named(out: Output, types: list[str] | None) -> str:
     return ", ".join(types or [out.pick("all", "tutti")])
 
 
-def _id_of(opened: App, account: str | None) -> int | None:
+def id_of(opened: App, account: str | None) -> int | None:
+    """The account that is meant; None: all of them."""
     from jobs.control import find_account
 
     if account is None:
@@ -176,7 +177,7 @@ def deliveries(
     with opened_app() as opened:
         found = endpoints.deliveries(
             opened,
-            account_id=_id_of(opened, account),
+            account_id=id_of(opened, account),
             endpoint_id=webhook,
             state=state,
             before=None,

@@ -58,13 +58,11 @@ class Chains:
 
     def now(self, number: str) -> tuple[Held | None, list[Child | NewLicense]]:
         """What is left of a license, and all that was made of the rest of it, oldest first."""
-        if number not in self.licenses:
-            return None, []
         made = list(self.children.get(number, ()))
         while number in self.rest:
             number = self.rest[number]
             made += self.children.get(number, ())
-        return self.licenses[number], made
+        return self.licenses.get(number), made
 
     def left_of(self, number: str) -> Held | None:
         """What is left of a license."""

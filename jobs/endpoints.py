@@ -95,8 +95,8 @@ def find(app: App, endpoint_id: int, *, language: Language = "en") -> dict[str, 
     return found
 
 
-def mails(app: App, account_id: int) -> list[dict[str, Any]]:
-    """The addresses that get an account's messages, or were told to get none, with how many mails failed."""
+def mails(app: App, account_id: int | None = None) -> list[dict[str, Any]]:
+    """The addresses that get messages, of one account or all, or were told to get none, with how many mails failed."""
     with transaction(app.engine) as connection:
         return subscriptions.listed(connection, account_id)
 

@@ -93,7 +93,7 @@ def _run_slices(app: App, batch: Batch) -> Slices:
     return _chunks(app, batch)
 
 
-def _chunks(app: App, batch: Batch) -> list[tuple[int | None, int, int]]:
+def _chunks(app: App, batch: Batch) -> Slices:
     kind = KINDS[batch.kind]
     cut = tapering(batch.row_count or 0, kind.chunk_rows(app), kind.least_chunk_rows(app))
     return [(0, first, last) for first, last in cut]

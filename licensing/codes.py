@@ -175,6 +175,11 @@ def match_keys(texts: Sequence[str]) -> list[str]:
     return list(map(match_key, texts))
 
 
+def keys_of(texts: Sequence[str]) -> dict[str, str]:
+    """The :func:`match_key` of each of these texts, by the text."""
+    return dict(zip(texts, match_keys(texts), strict=True))
+
+
 def grouped(key: str) -> str:
     """A code of ours as it is written, out of its key (``KML7N2QK4...`` is ``KML-7N2QK4-...``); others unchanged."""
     form = FORMS.get(key[:3])

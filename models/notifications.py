@@ -189,7 +189,7 @@ def of_batch(connection: Connection, batch_id: int) -> tuple[int, Iterator[Sent]
 
 
 def use(connection: Connection, used: Sequence[tuple[Notification, int]]) -> None:
-    """Take quantities off notifications, whose ``remaining`` says already what is left of each.
+    """Take quantities off notifications.
 
     Raises where a constraint says too much, and ``RuntimeError`` if one is gone or was used meanwhile.
     """

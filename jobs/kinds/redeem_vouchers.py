@@ -39,8 +39,7 @@ class Redemptions:
     ) -> None:
         self.work = work
         self.issued_at, self.issued_at_text = int(work.at.timestamp()), work.at.isoformat()
-        named = [row[0] for row in rows]
-        self.keys: dict[str, str] = dict(zip(named, codes.match_keys(named), strict=True))
+        self.keys = codes.keys_of([row[0] for row in rows])
         self.vouchers = vouchers.by_key(connection, list(self.keys.values()), lock=not work.is_preview)
         self.products = products.by_id(connection, list({voucher.product_id for voucher in self.vouchers.values()}))
         redeemed = [voucher.id for voucher in self.vouchers.values() if voucher.state == "redeemed"]

@@ -39,8 +39,7 @@ class Registrations:
         self, connection: Connection, work: Work, rows: Sequence[Values], before: Registrations | None = None
     ) -> None:
         self.work = work
-        named = [row[0] for row in rows]
-        self.keys: dict[str, str] = dict(zip(named, codes.match_keys(named), strict=True))
+        self.keys = codes.keys_of([row[0] for row in rows])
         self.serials = serials.by_key(connection, list(self.keys.values()), lock=not work.is_preview)
         self.customers = Customers(connection, work, [(row[2], row[1], row[5] or "") for row in rows])
         self.products = products.by_id(connection, list({serial.product_id for serial in self.serials.values()}))

@@ -35,8 +35,7 @@ class Upgrades:
         self, connection: Connection, work: Work, rows: Sequence[Values], before: Upgrades | None = None
     ) -> None:
         self.work = work
-        named = [row[0] for row in rows if row[0]]
-        self.keys: dict[str, str] = dict(zip(named, codes.match_keys(named), strict=True))
+        self.keys = codes.keys_of([row[0] for row in rows if row[0]])
         by_license = {codes.written(row[1]) for row in rows if row[1] and not row[0]}
         self.sent = notifications.keys_of_licenses(connection, list(by_license)) if by_license else {}
         keys = list({*self.keys.values(), *(key for sent in self.sent.values() for key in sent)})
