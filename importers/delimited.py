@@ -18,7 +18,7 @@ from licensing.cells import address
 
 SEPARATORS = {",": ",", ";": ";", "\t": "\t", "tab": "\t", "|": "|", "comma": ",", "semicolon": ";", "pipe": "|"}
 _CANDIDATES = (";", ",", "\t", "|")
-_RECORDS_SAMPLED = 1000
+_RECORDS_SAMPLED = 250
 _BLOCK_BYTES = 1 << 20
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _TOLD_NAMES = {"utf-8-sig": "utf-8"}

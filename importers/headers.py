@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from importers.contracts import RawRow, Wanted
 from importers.layouts import CODE_LIST, CODE_LIST_FIELD, LAYOUTS
@@ -27,6 +28,7 @@ class Header:
     layout: str | None = None
 
 
+@lru_cache(maxsize=4096)
 def header_key(text: str) -> str:
     """The key by which headers are compared: no case, accents, spaces or punctuation; ``E-mail`` is ``email``."""
     return "".join(char for char in unicodedata.normalize("NFKD", text).casefold() if char.isalnum())
