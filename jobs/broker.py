@@ -99,7 +99,7 @@ def _send(redis_url: str, actor: str, batch_id: int, count: int) -> bool:
     try:
         for _ in range(min(count, MOST_CALLS)):
             broker.enqueue(Message(QUEUE, actor, (batch_id,), {}, {}))
-        broker.client.publish(_BELL, "")
+            broker.client.publish(_BELL, "")
     except (BrokerConnectionError, redis.RedisError, OSError):
         return False  # the sweep calls again
     return True

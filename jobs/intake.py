@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from config import tracing
 from config.wiring import App
-from jobs import approving, broker
+from jobs import approving, broker, pipeline
 from jobs.control import find_account
 from jobs.kind import Kind
 from jobs.kinds.registry import find
@@ -109,7 +109,8 @@ def _accept(app: App, request: Request) -> Accepted:
             door=request.door,
             sha256=sha256,
         )
-    broker.call_to_advance(app.settings.redis_url, batch_id)
+        planned = pipeline.begin(connection, batch_id)
+    broker.wake(app.settings.redis_url, batch_id, planned)
     return Accepted(batch_id, True, twin)
 
 

@@ -47,11 +47,16 @@ def advance(app: App, batch_id: int) -> None:
         broker.wake(app.settings.redis_url, batch_id, planned + 2)
 
 
+def begin(connection: Connection, batch_id: int) -> int:
+    """Plan the first stage of a batch, with which it comes in; says how many chunks."""
+    return chunks.plan(connection, batch_id, "read", [(None, 1, 1)])
+
+
 def _next(app: App, connection: Connection, batch: Batch) -> int:
     """Plan what comes after the stages that a batch has been through; says how many chunks."""
     stages = chunks.stages(connection, batch.id)
     if not stages and batch.cancelled_at is None:
-        return _plan(connection, batch, "read", [(None, 1, 1)], state="reading")
+        return begin(connection, batch.id)
     for stage, _, _, _, reason in chunks.parked(connection, batch.id):
         if stage not in ("run", "contested"):  # those have their answers: the rows are skipped
             return _give_up(app, connection, batch, reason)

@@ -23,7 +23,7 @@ def test_a_paused_kind_rests_and_goes_on(app: App, submit: Submit, drive: Drive)
     operating.pause(app, "load-products", actor="test", on=True)
     resting = submit(PRODUCTS, "load-products", "VENDOR")
     other = submit("Account;Name;Type\nX;X;oem\n", "load-accounts", "VENDOR")
-    assert (state(app, resting), state(app, other)) == ("reading", "done")
+    assert (state(app, resting), state(app, other)) == ("received", "done")
     operating.pause(app, "load-products", actor="test", on=False)
     drive()
     assert outcome_codes(app, resting) == ["created"]

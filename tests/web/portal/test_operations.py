@@ -48,7 +48,7 @@ def test_a_kind_is_paused_and_goes_on(app: App, ops: Person, submit: Submit, dri
     """Its batches wait and the page says why; there must be such a kind."""
     ops.post("/operations/kinds", kind="load-products", action="pause")
     batch = submit(PRODUCTS, "load-products", "VENDOR")
-    assert state(app, batch) == "reading" and "This kind is paused" in ops.get("/operations")
+    assert state(app, batch) == "received" and "This kind is paused" in ops.get("/operations")
     ops.post("/operations/kinds", kind="load-products", action="resume")
     drive()
     assert state(app, batch) == "done" and "This kind is paused" not in ops.get("/operations")
