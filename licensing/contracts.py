@@ -95,7 +95,7 @@ class Line:
 
     def open_since(self, day: date) -> tuple[Period, ...]:
         """The periods that end on a day or after it."""
-        return _open_since(self.starts, self.months, self.unit, day)
+        return open_since(self.starts, self.months, self.unit, day)
 
     def period_of(self, day: date) -> Period | None:
         """The period that a day lies in; None outside the term."""
@@ -129,7 +129,8 @@ def _periods(starts: date, months: int, unit: Unit) -> tuple[Period, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _open_since(starts: date, months: int, unit: Unit, day: date) -> tuple[Period, ...]:
+def open_since(starts: date, months: int, unit: Unit, day: date) -> tuple[Period, ...]:
+    """The periods of a term that end on a day or after it."""
     periods = _periods(starts, months, unit)
     return periods[bisect_left(periods, day, key=lambda period: period.ends) :]
 
@@ -222,6 +223,14 @@ def fold(line: Line, period: Period, known: Sequence[Known], until: date) -> Fig
     return figures
 
 
+def counted(line: Line, days: int, used_sum: int, peak: int, peak_day: date, first_over: date | None) -> Figures:
+    """What :func:`fold` finds in the days of a period where each is known and one commitment holds. It is told the sum
+    of what was used, the most and when first, and the first day over what is allowed.
+    """
+    allowed = line.allowed_on(peak_day)
+    return Figures(days, used_sum, allowed * days, peak, peak_day, max(NONE, peak - allowed), first_over)
+
+
 def _days(first: int, last: int) -> Period:
     return Period(date.fromordinal(first), date.fromordinal(last))
 
@@ -311,6 +320,20 @@ def _whole(line: Line, period: Period) -> Period:
     if period != periods[-1]:
         return period
     return Period(period.starts, add_months(line.starts, MONTHS[line.unit] * len(periods)) - DAY)
+
+
+def quiet(metric: Metric, days: int, committed: int, growth: int, peak: int, used_sum: int) -> tuple[int, int] | None:
+    """What is used and unused of a period, in hundredths, where no more was used than allowed; else None.
+
+    For a night's common case: each of ``days`` is known, and ``committed`` holds on each. It says what :func:`state`
+    says, in whole numbers, as there are many lines a night and little to decide. ``growth`` in thousandths of a
+    percent.
+    """
+    number, times = (peak, 1) if metric == "peak" else (used_sum, days)
+    if number * 100_000 > committed * (100_000 + growth) * times:
+        return None
+    unused = committed * times - number
+    return (200 * number + times) // (2 * times), (200 * unused + times) // (2 * times) if unused > 0 else 0
 
 
 def rounded(value: Decimal) -> Decimal:

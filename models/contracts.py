@@ -274,6 +274,8 @@ def drawn(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:
 
 def drawn_from(connection: Connection, line_ids: Sequence[int]) -> set[int]:
     """Those of these lines that anything was ever drawn from."""
+    if not line_ids:
+        return set()
     query = (
         "SELECT w.line_id FROM unnest(%(ids)s::bigint[]) AS w (line_id)"
         " WHERE EXISTS (SELECT FROM draw_downs d WHERE d.line_id = w.line_id)"
@@ -283,6 +285,8 @@ def drawn_from(connection: Connection, line_ids: Sequence[int]) -> set[int]:
 
 def by_day(connection: Connection, since: Mapping[int, date]) -> dict[int, tuple[array[int], array[int]]]:
     """Draw-downs and returns of lines, each from a day on, by line id: days (as ``date.toordinal``) and quantities."""
+    if not since:
+        return {}
     return fetch_pairs(
         connection,
         "SELECT w.line_id, d.pairs FROM unnest(%(lines)s::bigint[], %(since)s::date[]) AS w (line_id, since)"

@@ -6,7 +6,7 @@ import itertools
 import sys
 from array import array as packed
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from typing import Any
 
@@ -64,7 +64,8 @@ def connect(url: str, *, pool_size: int = 5) -> Engine:
 
     A transaction that stands still is ended by PostgreSQL: a frozen process must not keep rows locked. Work under a
     lease may stand still for as long as its lease lasts (``models.leases.still_held``). What is streamed is read to its
-    end: planned for the first tenth, as PostgreSQL does by itself, a list of 120,000 statements took six seconds.
+    end: planned for the first tenth, as PostgreSQL does by itself, a list of 120,000 statements took six seconds. The
+    connection that was used last is lent first: its plans and PostgreSQL's caches are ready.
     """
     if url.startswith("postgresql://"):
         url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
@@ -72,12 +73,24 @@ def connect(url: str, *, pool_size: int = 5) -> Engine:
         url,
         pool_pre_ping=True,
         pool_size=pool_size,
+        pool_use_lifo=True,
         connect_args={
             "connect_timeout": 10,
             "application_name": "keymill",
             "options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s -c cursor_tuple_fraction=1",
         },
     )
+
+
+def connect_ahead(engine: Engine, count: int) -> None:
+    """Have so many connections ready; while the database is away, they are made when they are needed."""
+    try:
+        with ExitStack() as connected:
+            for _ in range(count):
+                connected.enter_context(engine.connect())
+    except Exception as error:
+        if not is_outage(error):
+            raise
 
 
 @contextmanager
@@ -98,6 +111,14 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not isinstance(
         error, psycopg.errors.QueryCanceled | psycopg.errors.DeadlockDetected | psycopg.errors.LockNotAvailable
     )
+
+
+@contextmanager
+def without_nested_loops(connection: Connection) -> Iterator[None]:
+    """What is asked meanwhile is planned for many rows: no statistics know a batch of today."""
+    run(connection, "SET LOCAL enable_nestloop = off", {})
+    yield
+    run(connection, "SET LOCAL enable_nestloop = on", {})
 
 
 def raw(connection: Connection) -> psycopg.Connection[Any]:
@@ -155,6 +176,14 @@ def fetch(connection: Connection, query: str, parameters: dict[str, Any]) -> lis
     cursor = raw(connection).cursor()
     cursor.execute(query, _arrays(parameters))
     return cursor.fetchall()
+
+
+def fetch_bytes(connection: Connection, query: str, parameters: dict[str, Any]) -> bytes:
+    """The one value of a query, a ``bytea``, as it is; nothing where it is NULL."""
+    cursor = raw(connection).cursor(binary=True)
+    cursor.execute(query, _arrays(parameters))
+    (value,) = cursor.fetchone() or (None,)
+    return value or b""
 
 
 def fetch_pairs(

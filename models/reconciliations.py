@@ -6,7 +6,7 @@ the commit, so that a row may appear later than its time says (docs/decisions/00
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -67,16 +67,17 @@ def nights(connection: Connection, contract_ids: Sequence[int]) -> dict[tuple[in
     return {(contract_id, line_id): Night(until, seen) for contract_id, line_id, until, seen in rows}
 
 
-def lines(connection: Connection, contract_ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """The lines of contracts in order of their products: contract, line, product's SKU, and the terms as
+def lines(connection: Connection, contract_ids: Sequence[int], but: Sequence[int]) -> list[tuple[Any, ...]]:
+    """The lines of contracts, but for some, in order of their products: contract, line, product's SKU, and the terms as
     ``licensing.contracts.Line`` has them, commitments apart.
     """
     return fetch(
         connection,
         "SELECT n.contract_id, n.id, p.sku, n.starts, n.months, n.unit, n.metric, n.policy, n.growth, n.tolerance,"
         " n.report_days FROM contract_lines n JOIN products p ON p.id = n.product_id"
-        " WHERE n.contract_id = ANY(%(ids)s) ORDER BY n.contract_id, p.sku",
-        {"ids": list(contract_ids)},
+        " WHERE n.contract_id = ANY(%(ids)s) AND n.id NOT IN (SELECT unnest(%(but)s::bigint[]))"
+        " ORDER BY n.contract_id, p.sku",
+        {"ids": list(contract_ids), "but": list(but)},
     )
 
 
@@ -92,8 +93,10 @@ def commitments(connection: Connection, line_ids: Sequence[int]) -> dict[int, tu
     return found
 
 
-def late(connection: Connection, nights: Mapping[int, Night]) -> dict[int, list[Late]]:
-    """What the last nights of lines could not see: reports, draw-downs, returns and amendments, by line id."""
+def late(connection: Connection, contract_ids: Sequence[int], nights: Collection[Night]) -> dict[int, list[Late]]:
+    """What the last nights of contracts should have counted and could not see: reports, draw-downs, returns and
+    amendments, by line id. ``nights``: the contracts' last ones.
+    """
     if not nights:
         return {}
     kinds = (
@@ -101,28 +104,26 @@ def late(connection: Connection, nights: Mapping[int, Night]) -> dict[int, list[
         ("day", "false", "draw_downs"),
         ("since", "false", "commitments"),
     )
-    # ``oldest``, the oldest transaction that one of these nights may not have seen, is a parameter, so that it is
-    # planned with: what has come since is little against what is there.
+    # The oldest transaction that one of these nights may not have seen and their last day are parameters, so that it is
+    # planned with them: what has come since is little against what is there, and what is late of it less.
     come = " UNION ALL ".join(
         f"SELECT line_id, {day}, batch_id, ordinal, {is_report}, xact FROM {table}"
-        " WHERE xact >= %(oldest)s::xid8 AND line_id = ANY(%(ids)s)"
+        f" WHERE xact >= %(oldest)s::xid8 AND {day} <= %(last)s"
+        f" AND line_id IN (SELECT id FROM contract_lines WHERE contract_id = ANY(%(ids)s))"
         for day, is_report, table in kinds
     )
-    # A snapshot a chunk of the last night, not one a line.
-    places = {seen: place for place, seen in enumerate({night.seen for night in nights.values()}, 1)}
     found: dict[int, list[Late]] = {}
     for line_id, *facts in fetch(
         connection,
         "SELECT u.line_id, u.day, u.batch_id, u.ordinal, u.is_report"
         f" FROM ({come}) u (line_id, day, batch_id, ordinal, is_report, xact)"
-        " JOIN unnest(%(ids)s::bigint[], %(places)s::int[]) AS w (line_id, place) USING (line_id)"
-        " WHERE NOT pg_visible_in_snapshot(u.xact, (%(seen)s::pg_snapshot[])[w.place])"
+        f" JOIN contract_lines n ON n.id = u.line_id CROSS JOIN {OF_LINE}"
+        " WHERE u.day <= r.until AND NOT pg_visible_in_snapshot(u.xact, r.seen)"
         " ORDER BY u.line_id, u.batch_id, u.ordinal",
         {
-            "oldest": str(min(int(seen.split(":")[0]) for seen in places)),
-            "ids": list(nights),
-            "places": [places[night.seen] for night in nights.values()],
-            "seen": list(places),
+            "oldest": str(min(int(night.seen.split(":")[0]) for night in nights)),
+            "last": max(night.until for night in nights),
+            "ids": list(contract_ids),
         },
     ):
         found.setdefault(line_id, []).append(Late(*facts))

@@ -59,9 +59,10 @@ statements = Table(
     CheckConstraint("state IN ('open', 'closed', 'adjusted')", name="state"),
 )
 Index(
+    # By the period first: a night adds one statement to each of very many lines, side by side in it.
     "uq_statements_period",
-    statements.c.line_id,
     statements.c.period_starts,
+    statements.c.line_id,
     unique=True,
     postgresql_where=text("state <> 'adjusted'"),
 )
@@ -99,6 +100,8 @@ _FIGURES = ", ".join(Figures._fields)
 
 def newest(connection: Connection, since: Mapping[int, date]) -> dict[tuple[int, date], Stored]:
     """The newest statements of lines, each of the periods from a day on, by line id and first day of the period."""
+    if not since:
+        return {}
     rows = fetch(
         connection,
         f"SELECT DISTINCT ON (s.line_id, s.period_starts) s.line_id, s.period_starts, s.id, s.state, s.until,"
@@ -116,6 +119,8 @@ def drawn(connection: Connection, periods: Mapping[int, date]) -> dict[int, int]
     """What was drawn of lines by the end of a period, by line id, as its newest statement says; ``periods``: the first
     day of each line's.
     """
+    if not periods:
+        return {}
     rows = fetch(
         connection,
         "SELECT DISTINCT ON (s.line_id) s.line_id, s.drawn FROM unnest(%(lines)s::bigint[], %(starts)s::date[])"
@@ -204,9 +209,9 @@ def texts_of_batch(
     run(connection, "SET LOCAL enable_nestloop = off", {})
     return stream(
         connection,
-        "SELECT k.id, string_agg(format('%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s,%%s', k.whose,"
-        " w.product, k.code, s.state, s.period_starts, s.period_ends, n.metric, trim_scale(s.used), s.committed,"
-        " trim_scale(s.over), trim_scale(s.owed), w.currency, s.peak, s.peak_day, s.drawn, s.missing_days, s.id),"
+        "SELECT k.id, string_agg(concat_ws(',', k.whose, w.product, k.code, s.state, s.period_starts, s.period_ends,"
+        " n.metric, trim_scale(s.used), s.committed, trim_scale(s.over), trim_scale(s.owed), w.currency, s.peak,"
+        " coalesce(s.peak_day::text, ''), s.drawn, s.missing_days, s.id),"
         " E'\\r\\n' ORDER BY w.place, s.period_starts, s.id)"
         " FROM unnest(%(contracts)s::bigint[], %(whose)s::text[], %(codes)s::text[])"
         "  WITH ORDINALITY AS k (id, whose, code, place)"

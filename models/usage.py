@@ -101,6 +101,8 @@ def by_day(connection: Connection, since: Mapping[int, date]) -> dict[int, tuple
 
     In order of the days; a day that hosts are reported of is there for each of them.
     """
+    if not since:
+        return {}
     return fetch_pairs(
         connection,
         "SELECT w.line_id, u.pairs FROM unnest(%(lines)s::bigint[], %(since)s::date[]) AS w (line_id, since)"

@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from jobs import reports
 from jobs.kind import Asked, Issued, Kind, Values, Work
 from jobs.pools import NOTHING
+from jobs.quiet_periods import QuietPeriods
 from licensing import codes
 from licensing import contracts as rules
 from licensing.contracts import DAY, Commitment, Known, Period
@@ -76,16 +77,17 @@ class Reconciliation:
     ) -> None:
         self.work = work
         self.seen = reconciliations.snapshot(connection)
-        keys = list({codes.match_key(row[0]) for row in rows})
+        self._keys = {row[0]: codes.match_key(row[0]) for row in rows}
+        keys = list(set(self._keys.values()))
         self.is_seen_again = work.is_preview or len(keys) < len(rows)  # a later row may be about the same statement
         self.contracts = contracts.by_key(connection, keys, lock=not work.is_preview)
         ids = [contract.id for contract in self.contracts.values()]
         nights = reconciliations.nights(connection, ids)
-        self.lines = _lines(connection, self.contracts, nights)
+        self.late: dict[int, list[Late]] = reconciliations.late(connection, ids, nights.values())
         self._today: dict[str, date] = {}
+        self.quiet = QuietPeriods(connection, self._goes_on(rows, nights), self.late)
+        self.lines = _lines(connection, self.contracts, nights, self.quiet.lines)
         asked = self._asked(rows)
-        last = {line.id: line.night for lines in self.lines.values() for line in lines if line.night is not None}
-        self.late: dict[int, list[Late]] = reconciliations.late(connection, last)
         for line in asked:
             if late := self.late.get(line.id):
                 line.since = min(line.since, *(one.day for one in late))
@@ -93,8 +95,22 @@ class Reconciliation:
         if before is not None:
             self.stored |= before.stored
         self.made: dict[tuple[int, date, bool], New] = {}
+        self.rows: dict[int, int] = {}  # by contract with quiet lines
         self.reached: dict[int, date] = {}  # by line
         self.whole: dict[str, date] = {}  # by contract: the last night of all its lines
+
+    def _goes_on(self, rows: Sequence[Values], nights: Mapping[tuple[int, int], Night]) -> dict[int, tuple[date, date]]:
+        """The contracts that as a whole go on from their last night, by id: that night, and this one."""
+        apart = {contract_id for contract_id, line_id in nights if line_id}
+        found: dict[int, tuple[date, date]] = {}
+        for code, sku, until in () if self.is_seen_again else rows:
+            contract = self.contracts.get(self._keys[code])
+            if contract is None or sku is not None or contract.id in apart or until >= self._day_of(contract):
+                continue
+            night = nights.get((contract.id, 0))
+            if night is not None and night.until < until:
+                found[contract.id] = night.until, until
+        return found
 
     def _asked(self, rows: Sequence[Values]) -> list[Line]:
         """The lines that rows are about, each with the first day that a night may have to say something new about.
@@ -111,7 +127,7 @@ class Reconciliation:
 
     def _named(self, code: str, sku: str | None) -> list[Line] | None:
         """The lines that a row names; None where there is no such contract."""
-        found = self.lines.get(codes.match_key(code))
+        found = self.lines.get(self._keys[code])
         if sku is None or found is None:
             return found
         return [line for line in found if line.sku == sku.upper()]
@@ -122,6 +138,7 @@ class Reconciliation:
         reports_since: dict[int, date] = {}
         movements_since: dict[int, date] = {}
         settled: dict[int, date] = {}  # the first day of the last period that is
+        lines = [line for line in lines if line.id not in self.quiet.counted]
         drawn_from = contracts.drawn_from(connection, [line.id for line in lines])
         for line in lines:
             terms = line.terms
@@ -148,20 +165,25 @@ class Reconciliation:
         lines = self._named(code, sku)
         if lines is None:
             return Decision("unknown_contract", field="contract")
-        if not lines:
+        contract = self.contracts[self._keys[code]]
+        quiet = self.quiet.told.get(contract.id)
+        if not lines and quiet is None:
             return Decision("product_not_in_contract", sku or "", field="product")
-        if until >= self._day_of(self.contracts[codes.match_key(code)]):
+        if until >= self._day_of(contract):
             return Decision("date_in_future", until.isoformat(), field="date")
         begun = [line for line in lines if line.terms.starts <= until]
-        if not begun and (early := not_in_term(lines[0].terms, until)):
+        if not begun and quiet is None and (early := not_in_term(lines[0].terms, until)):
             return early
         told: Counter[Standing] = Counter()
         if sku is None:
-            key = codes.match_key(code)
+            key = self._keys[code]
             self.whole[key] = max(until, self.whole.get(key, until))
         for line in begun:
             self.reached[line.id] = max(until, self.reached.get(line.id, until))
             self._fold(row.ordinal, line, until, told)
+        if quiet is not None:
+            self.rows[contract.id] = row.ordinal
+            told += quiet
         if not told:
             return Decision("unchanged")
         return Decision("reconciled", ", ".join(f"{state} {count}" for state, count in sorted(told.items())))
@@ -175,12 +197,13 @@ class Reconciliation:
 
     def _fold(self, ordinal: int, line: Line, until: date, told: Counter[Standing]) -> None:
         """The statements of a line that a night makes or changes."""
-        terms, known = line.terms, None
+        terms, known, counted = line.terms, None, self.quiet.counted.get(line.id)
         days, moved = self.movements.get(line.id, NOTHING)
         for period in terms.open_since(line.since):
             if period.starts > until:
                 break
-            known = self._known(line, until) if known is None else known
+            if counted is None and known is None:
+                known = self._known(line, until)
             stored = self.stored.get((line.id, period.starts))
             if stored is not None and stored.until > until:  # an earlier night again: what was known later stays
                 continue
@@ -188,7 +211,8 @@ class Reconciliation:
             drawn = line.drawn_before
             if days:
                 drawn += sum(moved[: bisect_right(days, last.toordinal())])
-            figures = _figures(rules.state(terms, period, rules.fold(terms, period, known, last), last), drawn)
+            folded = rules.counted(terms, *counted) if counted else rules.fold(terms, period, known or (), last)
+            figures = _figures(rules.state(terms, period, folded, last), drawn)
             standing: Standing | None = None if stored is None else stored.state  # type: ignore[assignment]
             state = next_state(standing, stored is not None and stored.figures == figures, period, until)
             if state is not None:
@@ -235,13 +259,14 @@ class Reconciliation:
         """Write the statements, and how far the lines are reconciled now."""
         if self.made:
             statements.write(connection, list(self.made.values()), self.work.batch.id)
+        self.quiet.write(connection, self.rows, self.work.batch.id)
         nights: dict[int, date] = {}
         single: dict[tuple[int, int], date] = {}
         for key, lines in self.lines.items():
             contract_id, until = self.contracts[key].id, self.whole.get(key)
             moved = {line.id: self.reached[line.id] for line in lines if self._is_further(line)}
             if until is not None and all(self._is_at(line, until) for line in lines):
-                if moved:
+                if moved or contract_id in self.quiet.told:
                     nights[contract_id] = until
             else:
                 single |= {(contract_id, line_id): night for line_id, night in moved.items()}
@@ -262,12 +287,12 @@ class Reconciliation:
 
 
 def _lines(
-    connection: Connection, found: dict[str, Contract], nights: Mapping[tuple[int, int], Night]
+    connection: Connection, found: dict[str, Contract], nights: Mapping[tuple[int, int], Night], but: Sequence[int]
 ) -> dict[str, list[Line]]:
-    """All lines of contracts in order of their products, by the contracts' keys."""
+    """The lines of contracts, but for some, in order of their products, by the contracts' keys."""
     keys = {contract.id: key for key, contract in found.items()}
     lines: dict[str, list[Line]] = {key: [] for key in found}
-    stored = reconciliations.lines(connection, list(keys))
+    stored = reconciliations.lines(connection, list(keys), but)
     committed = reconciliations.commitments(connection, [line[1] for line in stored])
     for contract_id, line_id, sku, *terms in stored:
         night = nights.get((contract_id, line_id)) or nights.get((contract_id, 0))

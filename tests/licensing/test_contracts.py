@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -20,8 +21,10 @@ from licensing.contracts import (
     Line,
     Period,
     Statement,
+    counted,
     drawn,
     fold,
+    quiet,
     reported,
     rounded,
     state,
@@ -260,6 +263,35 @@ def test_statements_are_those_of_a_day_by_day_count(contract: Line, reports: dic
         gaps = [day for gap in told.missing for day in (gap.starts + timedelta(n) for n in range(gap.days))]
         assert gaps == missing
         assert told.owed == rounded(naive_owed(contract, period, over, first, until))
+
+
+DAILY = st.lists(st.integers(0, 60), min_size=1, max_size=40)
+
+
+@given(contracts(), DAILY)
+def test_what_was_counted_says_what_the_days_say(contract: Line, used: list[int]) -> None:
+    """Where each day is known and one commitment holds, the sum, the most and the first day over are all it takes."""
+    contract = replace(contract, commitments=contract.commitments[:1])
+    period = contract.periods()[0]
+    until = min(period.ends, period.starts + timedelta(len(used) - 1))
+    used = used[: (until - period.starts).days + 1]
+    days = [period.starts + timedelta(number) for number in range(len(used))]
+    folded = fold(contract, period, [Known(period.starts.toordinal(), used)], until)
+    peak_day, allowed = days[used.index(max(used))], contract.allowed_on(until)
+    over = next((day for day, quantity in zip(days, used, strict=True) if quantity > allowed), None)
+    assert counted(contract, len(used), sum(used), max(used), peak_day, over) == folded
+    growth, committed = int(contract.growth * 1000), contract.commitments[0].quantity
+    told = state(contract, period, folded, until)
+    said = quiet(contract.metric, len(used), committed, growth, max(used), sum(used))
+    assert (said is None) == bool(folded.most_over if contract.metric == "peak" else is_over(contract, used))
+    if said is not None:
+        assert [Decimal(number) / 100 for number in said] == [told.used, told.unused]
+        assert facts(told, "over", "owed", "owed_from", "is_tolerated", "missing") == (0, 0, None, False, ())
+
+
+def is_over(contract: Line, used: list[int]) -> bool:
+    """Whether more was used on average than allowed."""
+    return Fraction(sum(used), len(used)) > Fraction(contract.allowed_on(contract.starts))
 
 
 @given(contracts())

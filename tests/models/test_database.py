@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from models.database import fetch
+from models.database import connect, connect_ahead, fetch, without_nested_loops
 
 
 @given(st.lists(st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))))
@@ -43,3 +43,20 @@ def test_other_things_travel_as_an_array(engine: Engine, kind: str, values: list
     """Numbers, flags and days, with gaps or without, or nothing at all."""
     with engine.connect() as connection:
         assert fetch(connection, f"SELECT %(values)s::{kind}[]", {"values": values}) == [(values,)]
+
+
+def test_connections_are_made_ahead(engine: Engine) -> None:
+    """As many as are asked for wait to be lent; where there is no database, nobody is told."""
+    ready = connect(engine.url.render_as_string(hide_password=False).replace("+psycopg", ""))
+    connect_ahead(ready, 3)
+    assert ready.pool.checkedin() == 3  # type: ignore[attr-defined]
+    ready.dispose()
+    connect_ahead(connect("postgresql://nobody@127.0.0.1:1/nothing"), 3)
+
+
+def test_what_is_asked_meanwhile_is_planned_for_many_rows(engine: Engine) -> None:
+    """And what is asked afterwards as ever."""
+    with engine.connect() as connection:
+        with without_nested_loops(connection):
+            assert fetch(connection, "SHOW enable_nestloop", {}) == [("off",)]
+        assert fetch(connection, "SHOW enable_nestloop", {}) == [("on",)]
