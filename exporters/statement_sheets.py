@@ -115,17 +115,21 @@ class Sheet:
     def row(self, cells: Sequence[Cell], *, height: float | None = None) -> None:
         """One row."""
         number = len(self._rows) + 1
-        written = []
-        for column, cell in enumerate(cells, 1):
-            if isinstance(cell, Link):
-                place = f"{get_column_letter(column)}{number}"
-                self._links.append(
-                    f'<hyperlink ref="{place}" location={quoteattr(cell.location)} display={quoteattr(cell.text)}/>'
-                )
-                cell = cell.cell
-            written.append(cell or "<c/>")
         tall = "" if height is None else f' ht="{height}" customHeight="1"'
-        self._rows.append(f'<row r="{number}"{tall}>{"".join(written)}</row>')
+        try:
+            written = "".join(cells)  # type: ignore[arg-type]
+        except TypeError:  # some are empty, or lead to another sheet
+            written = "".join([self._plain(cell, column, number) for column, cell in enumerate(cells, 1)])
+        self._rows.append(f'<row r="{number}"{tall}>{written}</row>')
+
+    def _plain(self, cell: Cell, column: int, row: int) -> str:
+        if isinstance(cell, Link):
+            place = f"{get_column_letter(column)}{row}"
+            self._links.append(
+                f'<hyperlink ref="{place}" location={quoteattr(cell.location)} display={quoteattr(cell.text)}/>'
+            )
+            return cell.cell
+        return cell or "<c/>"
 
     def header(self, titles: Sequence[str], numbers: Iterable[int] = ()) -> None:
         """The titles of a table, those of numbers at the right."""
@@ -148,10 +152,11 @@ class Sheet:
         """A cell with a number, of a quantity where no form is given; none for None."""
         if value is None:
             return None
-        asked = form or (_WHOLE if value == int(value) else _BROKEN), alarm
+        asked = value, form, alarm
         if asked not in self._written:
-            self._written[asked] = f'<c s="{self._style(_figure(*asked))}"><v>'
-        return f"{self._written[asked]}{value}</v></c>"
+            look = _figure(form or (_WHOLE if value == int(value) else _BROKEN), alarm)
+            self._written[asked] = f'<c s="{self._style(look)}"><v>{value}</v></c>'
+        return self._written[asked]
 
     def day(self, value: date | None) -> Cell:
         """A cell with a day; none for None."""

@@ -110,8 +110,8 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Un periodo aperto è in corso: le cifre sono quelle dei giorni trascorsi.",
     ),
     "list_cut": (
-        "The first {0} of {1} statements; all of them are in the CSV and JSON files.",
-        "I primi {0} di {1} estratti; sono tutti nei file CSV e JSON.",
+        "{0} of {1} statements, those to be looked at first; all of them are in the CSV and JSON files.",
+        "{0} di {1} estratti, quelli da guardare per primi; sono tutti nei file CSV e JSON.",
     ),
     "totals_of": ("{0} statements of {1} contracts", "{0} estratti di {1} contratti"),
 }

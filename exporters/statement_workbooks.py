@@ -26,7 +26,7 @@ from exporters.zip_members import Archive, packed
 from licensing.fields import Language
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-MOST_LISTED = 2_000  # statements in the list; all of them stand in the CSV and JSON files
+MOST_LISTED = 2_000  # statements in the list; where there are more, those to be looked at, and all of them elsewhere
 MOST_CHARTS = 12  # of one contract
 _SHOWN = 12  # statements in the summary and its chart
 _BAND_ROWS = 16

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
 from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,13 +28,15 @@ from licensing.fields import Language
 from models import statement_reports
 from models import statements as statement_rows
 from models.batches import Batch
-from models.statement_reports import Reported
+from models.database import connect_ahead
+from models.statement_reports import Grave, Reported
 from storage.objects import file_blocks
 
 if TYPE_CHECKING:
-    from exporters.statement_workbooks import StatementBook
+    from exporters.statement_workbooks import Listed, StatementBook
 
 T = TypeVar("T")
+_CONNECTIONS = 3  # that reports are made with
 _LONG_LIST = 50_000  # statements
 _NOTHING = {
     "en": "No statement was new or changed, so there is nothing to report.",
@@ -51,9 +54,11 @@ _NO_PAGES = {
 }
 
 
-def get_ready() -> None:
-    """Import what the workbook needs: as long as it takes to write one, so not in the middle of a night."""
+def get_ready(app: App) -> None:
+    """Import what the workbook needs, and connect: as long as a report takes, so not in the middle of a night."""
     import exporters.statement_workbooks  # noqa: F401
+
+    connect_ahead(app.engine, _CONNECTIONS)
 
 
 def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Reports:
@@ -96,9 +101,11 @@ class _Making:
         self._app, self._connection, self._batch, self._folder = app, connection, batch, folder
         self._issuer = app.settings.issuer
         self.language: Language = batch.options["language"]
-        self._gravest = _begun(self._look_up_gravest)  # it takes longest
+        self._gravest = _begun(self._look_up_gravest)
         self._sums = statement_reports.contracts_of(connection, batch.id)
-        self.contracts = list({one.id: one for one in self._sums}.values())
+        self._by_id = {one.id: one for one in self._sums}
+        self.contracts = list(self._by_id.values())
+        self._wares = statement_reports.wares_of(connection, list(self._by_id))
         self.found = {contract.key: contract.code for contract in self.contracts}
         self.flagged = {one.key for one in self._sums if one.is_flagged}
         self._count = sum(one.statements for one in self._sums)
@@ -125,11 +132,11 @@ class _Making:
         cells = statement_lists.cells
         named = {one.id: (cells(one.customer, one.customer_number), cells(one.code)) for one in contracts}
         customers = {one.id: one.customer_number for one in contracts}
+        wares = {
+            (one.product_id, one.currency): (cells(one.name, one.sku), cells(one.currency) if one.currency else "")
+            for one in self._wares
+        }
         with self._app.engine.connect() as connection:
-            wares = {
-                (one.product_id, one.currency): (cells(one.name, one.sku), cells(one.currency) if one.currency else "")
-                for one in statement_reports.wares_of(connection, list(named))
-            }
             for contract_id, text in statement_rows.texts_of_batch(connection, self._batch.id, named, wares):
                 yield customers[contract_id], text
 
@@ -151,8 +158,10 @@ class _Making:
 
     def at_once(self, remark: str) -> list[Listing]:
         """The list of very many statements and the workbook without sheets of contracts."""
+        table = self.table()
+        self._gravest.result()  # by now PostgreSQL writes the list, which it would wait with while Python is busy
         book = _aside(lambda: self._saved(self._book((), (remark,))))
-        return [self.table(), self._summary(book)]
+        return [table, self._summary(book)]
 
     def _part(self, first: int, size: int) -> Path:
         """The lines of the list of so many contracts, on disk: their transaction must not wait for the store."""
@@ -162,26 +171,41 @@ class _Making:
             file.writelines(statement_lists.rows(text for _, text in texts))
         return path
 
-    def _look_up_gravest(self) -> Sequence[tuple[Any, ...]]:
+    def _listed(self) -> list[Listed]:
+        """The statements in the workbook's list, the gravest first, then by contract and product: all of them, or of
+        very many those that somebody should look at.
+        """
+        from exporters.statement_workbooks import MOST_LISTED, Listed
+
+        found = list(self._gravest.result())
+        if not found or self._count <= MOST_LISTED:
+            found += self._look_up_gravest(is_flagged=False)
+        skus = {one.product_id: one.sku for one in self._wares}
+        listed = []
+        for facts, entry in found:
+            contract, sku, said = self._by_id[facts.contract_id], skus[facts.product_id], Entry(*entry)
+            order = -facts.grave, -facts.owed, contract.key, sku, said.starts, said.number
+            names = contract.code, contract.customer_number, contract.customer, sku, facts.currency
+            listed.append((order, Listed(*names, said)))
+        return [one for _, one in sorted(listed, key=itemgetter(0))]
+
+    def _look_up_gravest(self, *, is_flagged: bool = True) -> Sequence[tuple[Grave, tuple[Any, ...]]]:
         from exporters.statement_workbooks import MOST_LISTED
 
         with self._app.engine.connect() as connection:
-            return statement_reports.gravest(connection, self._batch.id, MOST_LISTED)
+            return statement_reports.gravest(connection, self._batch.id, MOST_LISTED, is_flagged=is_flagged)
 
     def _book(self, contracts: Sequence[str], remarks: Sequence[str]) -> StatementBook:
         """The workbook with its summary and its list."""
         from exporters.statement_words import word
-        from exporters.statement_workbooks import Listed, StatementBook, Total
+        from exporters.statement_workbooks import StatementBook, Total
 
         book = StatementBook(self.language, issuer=self._issuer)
         amount = word("totals_of", self.language, f"{self._count:,}", f"{len(self.found):,}")
         book.summarize(
             f"{word('batch', self.language)} {self._batch.id}  ·  {amount}",
             [Total(*total) for total in self._totals()],
-            [
-                Listed(code, number, name, sku, currency, Entry(*entry))
-                for code, number, name, sku, currency, *entry in self._gravest.result()
-            ],
+            self._listed(),
             count=self._count,
             contracts=contracts,
             remarks=remarks,

@@ -6,6 +6,7 @@ import gc
 import os
 import secrets
 import socket
+import sys
 import threading
 
 import structlog
@@ -21,6 +22,8 @@ from jobs.working import Heartbeat
 
 log = structlog.get_logger("keymill.worker")
 IDLE_POLL_MS = 100
+# A thread that makes a report waits so long for its turn each time that PostgreSQL has answered it.
+_SWITCH_SECONDS = 0.0005
 LOOK_SECONDS = 1.0  # how often it looks whether it was told to stop
 
 
@@ -33,7 +36,8 @@ def serve(app: App, ended: threading.Event) -> None:
     worker = dramatiq.Worker(connected, worker_threads=1, worker_timeout=IDLE_POLL_MS)
     heartbeat.start()
     worker.start()
-    threading.Thread(target=reports.get_ready, daemon=True).start()
+    threading.Thread(target=reports.get_ready, args=(app,), daemon=True).start()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     _search_for_cycles_seldom()
     for warning in broker.warnings(app.settings.redis_url):
         log.warning(warning)

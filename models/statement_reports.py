@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from models.database import fetch
+from models.database import fetch, without_nested_loops
 from models.statements import Figures
 
 # A statement as a report has it.
@@ -19,10 +19,11 @@ ENTRY = (
 )
 # Those to be looked at first (see licensing.reconciling.flags), as one number: sorted by many sorts would take as long
 # as all the rest.
-_GRAVEST = (
+_GRAVE = (
     "((s.owed > 0)::int << 4 | (s.over > 0 AND NOT s.is_tolerated)::int << 3 | (s.over > 0)::int << 2"
-    " | (s.state = 'adjusted')::int << 1 | (s.missing_days > 0)::int) DESC, s.owed DESC"
+    " | (s.state = 'adjusted')::int << 1 | (s.missing_days > 0)::int)"
 )
+_FLAGGED = "(s.owed > 0 OR s.over > 0 OR s.state = 'adjusted' OR s.missing_days > 0)"
 
 
 class Reported(NamedTuple):
@@ -58,16 +59,17 @@ def contracts_of(connection: Connection, batch_id: int) -> list[Reported]:
         f"coalesce(sum(s.owed) FILTER (WHERE s.state = '{state}'), 0) AS {state}"
         for state in ("closed", "adjusted", "open")
     )
-    rows = fetch(
-        connection,
-        "SELECT k.id, k.key, k.code, c.name, c.number, w.currency, w.is_flagged, w.count, w.closed, w.adjusted, w.open"
-        " FROM (SELECT n.contract_id, coalesce(n.currency, '') AS currency, count(*),"
-        f"  bool_or(s.over > 0 OR s.missing_days > 0 OR s.state = 'adjusted') AS is_flagged, {sums}"
-        "  FROM statements s JOIN contract_lines n ON n.id = s.line_id WHERE s.batch_id = %(batch)s GROUP BY 1, 2) w"
-        " JOIN contracts k ON k.id = w.contract_id JOIN accounts c ON c.id = k.customer_id"
-        " ORDER BY c.number, k.key, w.currency",
-        {"batch": batch_id},
-    )
+    with without_nested_loops(connection):
+        rows = fetch(
+            connection,
+            "SELECT k.id, k.key, k.code, c.name, c.number, w.currency, w.is_flagged, w.count, w.closed, w.adjusted,"
+            " w.open FROM (SELECT n.contract_id, coalesce(n.currency, '') AS currency, count(*),"
+            f"  bool_or({_FLAGGED}) AS is_flagged, {sums}"
+            "  FROM statements s JOIN contract_lines n ON n.id = s.line_id WHERE s.batch_id = %(batch)s"
+            "  GROUP BY 1, 2) w JOIN contracts k ON k.id = w.contract_id JOIN accounts c ON c.id = k.customer_id"
+            " ORDER BY c.number, k.key, w.currency",
+            {"batch": batch_id},
+        )
     return [Reported(*row) for row in rows]
 
 
@@ -97,16 +99,28 @@ def entries(connection: Connection, line_ids: Sequence[int], batch_id: int | Non
     return found
 
 
-def gravest(connection: Connection, batch_id: int, most: int) -> list[tuple[Any, ...]]:
-    """The statements of a batch, those to be looked at first, at most so many: contract, customer's number and name,
-    product, currency, then the statement. Where they are cut, among equals, lines of before come first.
+class Grave(NamedTuple):
+    """How grave a statement is (0: nobody need look at it), what is owed by it, and what it is about."""
+
+    grave: int
+    owed: Decimal
+    contract_id: int
+    product_id: int
+    currency: str | None
+
+
+def gravest(
+    connection: Connection, batch_id: int, most: int, *, is_flagged: bool
+) -> list[tuple[Grave, tuple[Any, ...]]]:
+    """The statements of a batch that are to be looked at, gravest first, or (not ``is_flagged``) the others, at most so
+    many: how grave it is, then the statement as in :data:`ENTRY`. Among equals, lines of before come first.
     """
-    return fetch(
+    order = (f"{_GRAVE} DESC, s.owed DESC, " if is_flagged else "") + "s.line_id, s.period_starts, s.id"
+    rows = fetch(
         connection,
-        f"SELECT k.code, c.number, c.name, p.sku, n.currency, {ENTRY} FROM (SELECT * FROM statements s"
-        f"  WHERE batch_id = %(batch)s ORDER BY {_GRAVEST}, line_id, period_starts, id LIMIT %(most)s) s"
-        " JOIN contract_lines n ON n.id = s.line_id JOIN contracts k ON k.id = n.contract_id"
-        " JOIN accounts c ON c.id = k.customer_id JOIN products p ON p.id = n.product_id"
-        f" ORDER BY {_GRAVEST}, k.key, p.sku, s.period_starts, s.id",
-        {"batch": batch_id, "most": most},
+        f"SELECT {_GRAVE}, s.owed, n.contract_id, n.product_id, n.currency, {ENTRY} FROM (SELECT * FROM statements s"
+        f"  WHERE s.batch_id = %(batch)s AND {_FLAGGED} = %(flagged)s ORDER BY {order} LIMIT %(most)s) s"
+        f" JOIN contract_lines n ON n.id = s.line_id ORDER BY {order}",
+        {"batch": batch_id, "flagged": is_flagged, "most": most},
     )
+    return [(Grave(*row[:5]), row[5:]) for row in rows]

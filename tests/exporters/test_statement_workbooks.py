@@ -81,7 +81,10 @@ def test_the_list_can_be_filtered_and_says_when_it_is_cut(tmp_path: Path) -> Non
         None, "owed, adjusted", "owed, reports missing", "owed", "owed",
     ]  # fmt: skip
     cut = made(tmp_path / "b.xlsx", [contract()], count=2001)["Statements"]
-    assert cut["A1"].value == "The first 5 of 2,001 statements; all of them are in the CSV and JSON files."
+    assert (
+        cut["A1"].value
+        == "5 of 2,001 statements, those to be looked at first; all of them are in the CSV and JSON files."
+    )
     assert (cut.freeze_panes, cut.auto_filter.ref) == ("C3", "A2:R7")
 
 

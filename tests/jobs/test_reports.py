@@ -19,10 +19,11 @@ import pypdfium2
 import pytest
 
 from config.wiring import App
+from exporters import statement_workbooks
 from jobs import reports, statements, status
 from jobs.refusals import Refused
 from models import batches
-from models.database import fetch, transaction
+from models.database import fetch, run, transaction
 from tests.apps import account, kept, outcome_codes, product
 from tests.cli.test_batches import called
 
@@ -192,6 +193,29 @@ def test_many_contracts_are_listed_and_have_no_pages(
     (note,) = made.notes
     assert f"more than 2 contracts: `keymill statement --batch {night} --to FOLDER` makes the pages" in note
     assert note in [row[0] for row in book["Summary"].iter_rows(values_only=True)]
+
+
+@pytest.mark.parametrize(("most", "is_flagged"), [(4, True), (3, True), (1, True), (3, False)])
+def test_a_list_that_is_cut_holds_what_somebody_should_look_at(
+    app: App, night: int, tmp_path: Path, most: int, is_flagged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gravest first; all of them where there is room, and the first ones where nobody need look at any."""
+    monkeypatch.setattr(statement_workbooks, "MOST_LISTED", most)
+    limited = App(app.settings.model_copy(update={"statement_pages": 0}), app.engine, app.store, b"x" * 32)
+    with transaction(app.engine) as connection:
+        if not is_flagged:
+            run(connection, "UPDATE statements SET owed = 0, over = 0, missing_days = 0", {})
+        batch = batches.by_id(connection, night)
+        assert batch is not None
+    with transaction(app.engine) as connection:
+        made = reports.of_batch(limited, connection, batch, tmp_path)
+        content = {file.role: b"".join(file.blocks) for file in made.files}
+    rows = list(openpyxl.load_workbook(io.BytesIO(content["summary"]))["Statements"].iter_rows(values_only=True))
+    told = [f"{row[1]} {row[4]}" for row in rows if row[1] and row[1] != "Contract"]
+    gravest = ["FC-2 CAD", "FC-1 CAD", "FC-1 PLM", "=A/1 CAD"]
+    assert told == (gravest[:most] if is_flagged else ["=A/1 CAD", "FC-1 CAD", "FC-1 PLM"])
+    if most < 4:
+        assert str(rows[0][0]).startswith(f"{len(told)} of 4 statements, those to be looked at first")
 
 
 def test_a_contract_in_several_currencies_is_listed_once(app: App, submit: Submit, tmp_path: Path) -> None:
