@@ -26,10 +26,9 @@ CHILD = "jobs.children.reading"
 def read(app: App, connection: Connection, chunk: Chunk) -> None:
     """Read a batch's file into rows. Raises :class:`BatchRefused` with the sentence that its sender reads."""
     with connection.begin():
-        leases.still_held(connection, chunk)
         batch = batches.by_id(connection, chunk.batch_id)
         assert batch is not None
-        batches.change(connection, batch.id, state="reading")
+        batches.begin_reading(connection, batch.id)
         account = accounts.by_id(connection, batch.account_id)
     with tempfile.TemporaryDirectory(prefix="keymill-") as folder:
         path = Path(folder) / "upload"

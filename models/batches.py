@@ -216,6 +216,11 @@ def unfinished_of(connection: Connection, account_id: int) -> list[int]:
     return [row[0] for row in rows]
 
 
+def begin_reading(connection: Connection, batch_id: int) -> None:
+    """Say that a batch that was received is being read; one that has come further stays as it is."""
+    run(connection, "UPDATE batches SET state = 'reading' WHERE id = %(id)s AND state = 'received'", {"id": batch_id})
+
+
 def change(connection: Connection, batch_id: int, **columns: Any) -> None:
     """Set columns of a batch. JSON columns take dictionaries."""
     values = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in columns.items()}
