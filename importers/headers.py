@@ -28,19 +28,24 @@ class Header:
     layout: str | None = None
 
 
-@lru_cache(maxsize=4096)
 def header_key(text: str) -> str:
     """The key by which headers are compared: no case, accents, spaces or punctuation; ``E-mail`` is ``email``."""
     return "".join(char for char in unicodedata.normalize("NFKD", text).casefold() if char.isalnum())
+
+
+@lru_cache(maxsize=4096)
+def _own_key(title: str) -> str:
+    """The key of a title of ours, which is asked for with each row that may be a header."""
+    return header_key(title)
 
 
 def _names(fields: Sequence[Field]) -> dict[str, tuple[str, bool]]:
     """Every header that stands for a field, and whether it is the field's own name rather than a synonym."""
     known: dict[str, tuple[str, bool]] = {}
     for field in fields:
-        known |= {header_key(synonym): (field.name, False) for synonym in field.synonyms}
+        known |= {_own_key(synonym): (field.name, False) for synonym in field.synonyms}
     for field in fields:
-        known |= {header_key(title): (field.name, True) for title in (field.name, *field.title.values())}
+        known |= {_own_key(title): (field.name, True) for title in (field.name, *field.title.values())}
     return known
 
 
@@ -48,8 +53,8 @@ def _in_layout(keys: Sequence[str], wanted: Wanted) -> tuple[str, dict[str, int]
     """The foreign layout that a row is the header of, the columns of the wanted fields, and those that are not ours."""
     names = {field.name for field in wanted.fields}
     for layout in LAYOUTS:
-        if all(header_key(title) in keys for title in layout.told_by):
-            meant = {header_key(title): name for title, name in layout.columns.items()}
+        if all(_own_key(title) in keys for title in layout.told_by):
+            meant = {_own_key(title): name for title, name in layout.columns.items()}
             columns: dict[str, int] = {}
             for column, key in enumerate(keys):
                 name = meant.get(key)

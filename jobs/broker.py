@@ -21,7 +21,7 @@ QUEUE = "keymill"
 WORK = "chunks.work"
 ADVANCE = "batches.advance"
 MOST_CALLS = 200  # at once; the sweep sends more while there is work
-_BELL = "keymill:bell"  # rung with each call, for those who wait for one
+_BELL = "keymill:bell"  # rung with the first and the last of calls, for those who wait for one
 
 
 class _Broker(RedisBroker):
@@ -97,9 +97,11 @@ def connect(redis_url: str) -> RedisBroker:
 def _send(redis_url: str, actor: str, batch_id: int, count: int) -> bool:
     broker = connect(redis_url)
     try:
-        for _ in range(min(count, MOST_CALLS)):
+        last = min(count, MOST_CALLS) - 1
+        for number in range(last + 1):
             broker.enqueue(Message(QUEUE, actor, (batch_id,), {}, {}))
-            broker.client.publish(_BELL, "")
+            if number in (0, last):
+                broker.client.publish(_BELL, "")
     except (BrokerConnectionError, redis.RedisError, OSError):
         return False  # the sweep calls again
     return True

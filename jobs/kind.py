@@ -156,4 +156,5 @@ class Kind:
 
     def least_chunk_rows(self, app: App) -> int:
         """How many make one of the small chunks towards the end; where all are small, the next one costs too much."""
-        return self.chunk_rows(app) // (8 if self.most_rows_a_chunk == sys.maxsize else 1)
+        size = self.chunk_rows(app)
+        return size // 8 if self.most_rows_a_chunk == sys.maxsize else size

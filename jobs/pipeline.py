@@ -55,7 +55,7 @@ def begin(connection: Connection, batch_id: int) -> int:
 def _next(app: App, connection: Connection, batch: Batch) -> int:
     """Plan what comes after the stages that a batch has been through; says how many chunks."""
     stages = chunks.stages(connection, batch.id)
-    if not stages and batch.cancelled_at is None:
+    if not stages and batch.cancelled_at is None:  # taken in by a process of the version before
         return begin(connection, batch.id)
     for stage, _, _, _, reason in chunks.parked(connection, batch.id):
         if stage not in ("run", "contested"):  # those have their answers: the rows are skipped

@@ -184,7 +184,7 @@ class _Making:
         listed = []
         for facts, entry in found:
             contract, sku, said = self._by_id[facts.contract_id], skus[facts.product_id], Entry(*entry)
-            order = -facts.grave, -facts.owed, contract.key, sku, said.starts, said.number
+            order = -facts.grave, -said.owed, contract.key, sku, said.starts, said.number
             names = contract.code, contract.customer_number, contract.customer, sku, facts.currency
             listed.append((order, Listed(*names, said)))
         return [one for _, one in sorted(listed, key=itemgetter(0))]

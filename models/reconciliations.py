@@ -109,7 +109,7 @@ def late(connection: Connection, contract_ids: Sequence[int], nights: Collection
     come = " UNION ALL ".join(
         f"SELECT line_id, {day}, batch_id, ordinal, {is_report}, xact FROM {table}"
         f" WHERE xact >= %(oldest)s::xid8 AND {day} <= %(last)s"
-        f" AND line_id IN (SELECT id FROM contract_lines WHERE contract_id = ANY(%(ids)s))"
+        " AND line_id IN (SELECT id FROM contract_lines WHERE contract_id = ANY(%(ids)s))"
         for day, is_report, table in kinds
     )
     found: dict[int, list[Late]] = {}

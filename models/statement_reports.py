@@ -100,10 +100,9 @@ def entries(connection: Connection, line_ids: Sequence[int], batch_id: int | Non
 
 
 class Grave(NamedTuple):
-    """How grave a statement is (0: nobody need look at it), what is owed by it, and what it is about."""
+    """How grave a statement is (0: nobody need look at it), and what it is about."""
 
     grave: int
-    owed: Decimal
     contract_id: int
     product_id: int
     currency: str | None
@@ -118,9 +117,9 @@ def gravest(
     order = (f"{_GRAVE} DESC, s.owed DESC, " if is_flagged else "") + "s.line_id, s.period_starts, s.id"
     rows = fetch(
         connection,
-        f"SELECT {_GRAVE}, s.owed, n.contract_id, n.product_id, n.currency, {ENTRY} FROM (SELECT * FROM statements s"
+        f"SELECT {_GRAVE}, n.contract_id, n.product_id, n.currency, {ENTRY} FROM (SELECT * FROM statements s"
         f"  WHERE s.batch_id = %(batch)s AND {_FLAGGED} = %(flagged)s ORDER BY {order} LIMIT %(most)s) s"
         f" JOIN contract_lines n ON n.id = s.line_id ORDER BY {order}",
         {"batch": batch_id, "flagged": is_flagged, "most": most},
     )
-    return [(Grave(*row[:5]), row[5:]) for row in rows]
+    return [(Grave(*row[:4]), row[4:]) for row in rows]

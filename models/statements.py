@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.database import NULL, copy_in, fetch, metadata, records, run, stream
+from models.database import NULL, copy_in, fetch, metadata, records, run, stream, without_nested_loops
 
 # Filled a hundred thousand at a time: no foreign keys, see docs/decisions/0006-schema.md.
 statements = Table(
@@ -204,35 +204,35 @@ def texts_of_batch(
     ``contracts``: whose it is and what it is called, by id; ``wares``: a product and a currency as they are to stand
     in the list, by product id and currency ("": none), in the order of a contract's lines. PostgreSQL writes 120,000
     statements like this in less time than it takes to make two million Python values of them. To be given a
-    transaction of its own: how a batch of today is planned for is told to it, since no statistics know one.
+    transaction of its own: what else is asked in it meanwhile is planned in the same way.
     """
-    run(connection, "SET LOCAL enable_nestloop = off", {})
-    return stream(
-        connection,
-        "SELECT k.id, string_agg(concat_ws(',', k.whose, w.product, k.code, s.state, s.period_starts, s.period_ends,"
-        " n.metric, trim_scale(s.used), s.committed, trim_scale(s.over), trim_scale(s.owed), w.currency, s.peak,"
-        " coalesce(s.peak_day::text, ''), s.drawn, s.missing_days, s.id),"
-        " E'\\r\\n' ORDER BY w.place, s.period_starts, s.id)"
-        " FROM unnest(%(contracts)s::bigint[], %(whose)s::text[], %(codes)s::text[])"
-        "  WITH ORDINALITY AS k (id, whose, code, place)"
-        " JOIN contract_lines n ON n.contract_id = k.id"
-        " JOIN unnest(%(products)s::bigint[], %(known)s::text[], %(named)s::text[], %(currencies)s::text[])"
-        "  WITH ORDINALITY AS w (product_id, known, product, currency, place)"
-        "  ON w.product_id = n.product_id AND w.known = coalesce(n.currency, '')"
-        " JOIN statements s ON s.line_id = n.id WHERE s.batch_id = %(batch)s AND n.contract_id = ANY(%(contracts)s)"
-        " GROUP BY k.place, k.id ORDER BY k.place",
-        {
-            "batch": batch_id,
-            "contracts": list(contracts),
-            "whose": [whose for whose, _ in contracts.values()],
-            "codes": [code for _, code in contracts.values()],
-            "products": [product_id for product_id, _ in wares],
-            "known": [currency for _, currency in wares],
-            "named": [product for product, _ in wares.values()],
-            "currencies": [currency for _, currency in wares.values()],
-        },
-        at_once=500,
-    )
+    with without_nested_loops(connection):
+        yield from stream(
+            connection,
+            "SELECT k.id, string_agg(concat_ws(',', k.whose, w.product, k.code, s.state, s.period_starts,"
+            " s.period_ends, n.metric, trim_scale(s.used), s.committed, trim_scale(s.over), trim_scale(s.owed),"
+            " w.currency, s.peak, coalesce(s.peak_day::text, ''), s.drawn, s.missing_days, s.id),"
+            " E'\\r\\n' ORDER BY w.place, s.period_starts, s.id)"
+            " FROM unnest(%(contracts)s::bigint[], %(whose)s::text[], %(codes)s::text[])"
+            "  WITH ORDINALITY AS k (id, whose, code, place)"
+            " JOIN contract_lines n ON n.contract_id = k.id"
+            " JOIN unnest(%(products)s::bigint[], %(known)s::text[], %(named)s::text[], %(currencies)s::text[])"
+            "  WITH ORDINALITY AS w (product_id, known, product, currency, place)"
+            "  ON w.product_id = n.product_id AND w.known = coalesce(n.currency, '')"
+            " JOIN statements s ON s.line_id = n.id WHERE s.batch_id = %(batch)s AND n.contract_id = ANY(%(contracts)s)"
+            " GROUP BY k.place, k.id ORDER BY k.place",
+            {
+                "batch": batch_id,
+                "contracts": list(contracts),
+                "whose": [whose for whose, _ in contracts.values()],
+                "codes": [code for _, code in contracts.values()],
+                "products": [product_id for product_id, _ in wares],
+                "known": [currency for _, currency in wares],
+                "named": [product for product, _ in wares.values()],
+                "currencies": [currency for _, currency in wares.values()],
+            },
+            at_once=500,
+        )
 
 
 def listed(
