@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import dramatiq
@@ -15,11 +16,14 @@ from jobs.broker import ADVANCE, QUEUE, WORK
 log = structlog.get_logger("keymill.actors")
 
 
-def bind(broker: RedisBroker, app: App, heartbeat: working.Heartbeat) -> None:
-    """Tie the actors to a broker, explicitly: never to the global one, which would be Redis on localhost."""
+def bind(broker: RedisBroker, app: App, heartbeat: working.Heartbeat, ended: threading.Event) -> None:
+    """Tie the actors to a broker, explicitly: never to the global one, which would be Redis on localhost.
+
+    ``ended``: set when this process is told to stop.
+    """
 
     def work(batch_id: int) -> None:
-        working.work_one(app, heartbeat)
+        working.work_on(app, heartbeat, ended)
 
     def advance(batch_id: int) -> None:
         pipeline.advance(app, batch_id)

@@ -17,6 +17,8 @@ def stop_guessers(app: App, chunk: Chunk) -> None:
     if chunk.stage not in ("preview", "run", "contested"):
         return
     with transaction(app.engine) as connection:
+        if not chunks.named_unknown_codes(connection, chunk.id):
+            return
         batch = batches.by_id(connection, chunk.batch_id)
         assert batch is not None
         unknown = chunks.unknown_codes_today(connection, batch.account_id)

@@ -36,15 +36,19 @@ STAGES: dict[Stage, Callable[[App, Connection, Chunk], None]] = {
 Slices = Iterable[tuple[int | None, int, int]]  # lane (None: all), first ordinal, last ordinal
 
 
-def advance(app: App, batch_id: int) -> None:
-    """Plan the next stage of a batch whose stage is over, and call workers for it."""
+def advance(app: App, batch_id: int, *, begins: bool = False) -> bool:
+    """Plan the next stage of a batch whose stage is over, and call workers for it; whether there was one to plan.
+
+    ``begins``: the caller takes a chunk itself, so that nobody is called for that.
+    """
     with transaction(app.engine) as connection:
         batch = batches.by_id(connection, batch_id, lock=True)
         if batch is None or batch.state in batches.FINAL or chunks.open_count(connection, batch_id):
-            return
+            return False
         planned = _next(app, connection, batch)
-    if planned:
-        broker.wake(app.settings.redis_url, batch_id, planned + 2)
+    if planned > begins:
+        broker.wake(app.settings.redis_url, batch_id, planned - begins + 2)
+    return planned > 0
 
 
 def begin(connection: Connection, batch_id: int) -> int:

@@ -32,7 +32,7 @@ def serve(app: App, ended: threading.Event) -> None:
     host, pid = socket.gethostname(), os.getpid()
     heartbeat = Heartbeat(app, f"{host}:{pid}:{secrets.token_hex(3)}", "worker", host, pid)
     connected = broker.connect(app.settings.redis_url)
-    actors.bind(connected, app, heartbeat)
+    actors.bind(connected, app, heartbeat, ended)
     worker = dramatiq.Worker(connected, worker_threads=1, worker_timeout=IDLE_POLL_MS)
     heartbeat.start()
     worker.start()

@@ -76,13 +76,29 @@ class Heartbeat:
             children.make_ready(reading.CHILD)
 
 
+def work_on(app: App, heartbeat: Heartbeat, ended: threading.Event) -> None:
+    """Work off a chunk; where it was the last of its stage, one of the next stage as well, and so on, uncalled."""
+    goes_on = True
+    while goes_on and (chunk := _work_off(app, heartbeat)):
+        goes_on = not ended.is_set()
+        goes_on = pipeline.advance(app, chunk.batch_id, begins=goes_on) and goes_on
+
+
 def work_one(app: App, heartbeat: Heartbeat) -> bool:
-    """Lease the chunk whose turn it is and work it off. False when there is none."""
+    """Work off one chunk. False when there is none."""
+    chunk = _work_off(app, heartbeat)
+    if chunk is not None:
+        pipeline.advance(app, chunk.batch_id)
+    return chunk is not None
+
+
+def _work_off(app: App, heartbeat: Heartbeat) -> Chunk | None:
+    """Lease the chunk whose turn it is and work it off; it, or None when there is none."""
     with app.engine.connect() as connection:
         with connection.begin():
             chunk = leases.claim(connection, heartbeat.name, app.settings.lease_seconds, app.settings.attempts)
         if chunk is None:
-            return False
+            return None
         with (
             heartbeat.keeping(chunk),
             structlog.contextvars.bound_contextvars(
@@ -92,8 +108,7 @@ def work_one(app: App, heartbeat: Heartbeat) -> bool:
         ):
             _work(app, connection, chunk)
     guarding.stop_guessers(app, chunk)
-    pipeline.advance(app, chunk.batch_id)
-    return True
+    return chunk
 
 
 @contextmanager

@@ -121,8 +121,8 @@ def active_of_type(connection: Connection, kind: str) -> list[str]:
 
 def by_id(connection: Connection, account_id: int) -> Account:
     """The account with an id that the database gave."""
-    row = connection.execute(text(f"SELECT {_COLUMNS} FROM accounts WHERE id = :id"), {"id": account_id}).one()
-    return Account(*row)
+    (found,) = fetch(connection, f"SELECT {_COLUMNS} FROM accounts WHERE id = %(id)s", {"id": account_id})
+    return Account(*found)
 
 
 def vendors(connection: Connection) -> list[int]:

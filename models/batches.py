@@ -149,11 +149,9 @@ def add(connection: Connection, record: dict[str, Any]) -> int | None:
 
 def by_id(connection: Connection, batch_id: int, *, lock: bool = False) -> Batch | None:
     """A batch; locked for a change of state when ``lock``."""
-    row = connection.execute(
-        text(f"SELECT {_COLUMNS} FROM batches WHERE id = :id" + (" FOR NO KEY UPDATE" if lock else "")),
-        {"id": batch_id},
-    ).first()
-    return Batch(*row) if row else None
+    query = f"SELECT {_COLUMNS} FROM batches WHERE id = %(id)s" + (" FOR NO KEY UPDATE" if lock else "")
+    found = fetch(connection, query, {"id": batch_id})
+    return Batch(*found[0]) if found else None
 
 
 def by_request_key(connection: Connection, account_id: int, request_key: str) -> Batch | None:

@@ -259,6 +259,12 @@ def stage_seconds(connection: Connection, batch_id: int) -> dict[str, float]:
     }
 
 
+def named_unknown_codes(connection: Connection, chunk_id: int) -> bool:
+    """Whether rows of a chunk named codes that nobody knows."""
+    query = "SELECT FROM chunks WHERE id = %(id)s AND (result ->> 'unknown')::int > 0"
+    return bool(run(connection, query, {"id": chunk_id}))
+
+
 def unknown_codes_today(connection: Connection, account_id: int) -> int:
     """How many codes that nobody knows the rows of an account named in the last 24 hours."""
     return int(

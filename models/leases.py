@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from models.chunks import Chunk, Stage
 from models.database import fetch, run
@@ -24,8 +24,8 @@ WITH busy AS (
     SELECT b.account_id, b.id AS batch_id, count(*) AS leased
     FROM chunks c JOIN batches b ON b.id = c.batch_id WHERE c.state = 'leased' GROUP BY b.account_id, b.id
 )
-SELECT c.id FROM chunks c JOIN batches b ON b.id = c.batch_id
-WHERE c.state = 'waiting' AND c.available_at <= clock_timestamp() AND c.attempts < :attempts
+SELECT c.id, c.batch_id, c.session FROM chunks c JOIN batches b ON b.id = c.batch_id
+WHERE c.state = 'waiting' AND c.available_at <= clock_timestamp() AND c.attempts < %(attempts)s
     AND b.kind NOT IN (SELECT kind FROM paused_kinds)
 ORDER BY
     (SELECT coalesce(sum(leased), 0) FROM busy WHERE busy.account_id = b.account_id),
@@ -33,6 +33,7 @@ ORDER BY
     b.last_served_at, b.confirm_order NULLS FIRST, c.number
 LIMIT 1 FOR UPDATE OF c SKIP LOCKED
 """
+_SESSION = "pid || '@' || extract(epoch FROM backend_start)"  # a database session's name, never given twice
 
 
 def claim(connection: Connection, worker: str, lease_seconds: float, attempts: int) -> Chunk | None:
@@ -41,44 +42,32 @@ def claim(connection: Connection, worker: str, lease_seconds: float, attempts: i
     The attempt is counted here, before any work starts; a chunk that had all its attempts is never leased again. The
     database session of an earlier holder is ended, so that a frozen process cannot keep rows locked.
     """
-    row = connection.execute(
-        text(
-            f"WITH next AS MATERIALIZED ({_FAIREST})"
-            " UPDATE chunks SET state = 'leased', attempts = attempts + 1, fence = nextval('chunk_fence'),"
-            " lease_until = clock_timestamp() + make_interval(secs => :lease), worker = :worker,"
-            " started_at = clock_timestamp()"
-            " FROM next, (SELECT id, session AS earlier FROM chunks) AS before"
-            " WHERE chunks.id = next.id AND before.id = next.id"
-            " RETURNING chunks.id, batch_id, stage, number, lane, first, last, position, attempts, fence, result,"
-            " before.earlier"
-        ),
+    found = fetch(
+        connection,
+        f"WITH next AS MATERIALIZED ({_FAIREST}), served AS"
+        "  (UPDATE batches SET last_served_at = clock_timestamp() WHERE id = (SELECT batch_id FROM next))"
+        " UPDATE chunks SET state = 'leased', attempts = attempts + 1, fence = nextval('chunk_fence'),"
+        " lease_until = clock_timestamp() + make_interval(secs => %(lease)s), worker = %(worker)s,"
+        f" started_at = clock_timestamp(), session = (SELECT {_SESSION} FROM pg_stat_get_activity(pg_backend_pid()))"
+        " FROM next WHERE chunks.id = next.id"
+        " RETURNING chunks.id, chunks.batch_id, stage, number, lane, first, last, position, attempts, fence, result,"
+        " next.session",
         {"worker": worker, "lease": lease_seconds, "attempts": attempts},
-    ).first()
-    if row is None:
+    )
+    if not found:
         return None
-    chunk = Chunk(*row[:-1])
-    if row[-1]:
-        end_session(connection, row[-1])
-    connection.execute(
-        text(
-            "UPDATE chunks SET session = (SELECT pid || '@' || extract(epoch FROM backend_start)"
-            " FROM pg_stat_activity WHERE pid = pg_backend_pid()) WHERE id = :id"
-        ),
-        {"id": chunk.id},
-    )
-    connection.execute(
-        text("UPDATE batches SET last_served_at = clock_timestamp() WHERE id = :id"), {"id": chunk.batch_id}
-    )
-    return chunk
+    *facts, earlier = found[0]
+    if earlier:
+        end_session(connection, earlier)
+    return Chunk(*facts)
 
 
 def end_session(connection: Connection, session: str) -> None:
     """End a database session named ``pid@start``, unless it is this one or has ended."""
-    connection.execute(
-        text(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-            " AND pid || '@' || extract(epoch FROM backend_start) = :session"
-        ),
+    run(
+        connection,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        f" AND {_SESSION} = %(session)s",
         {"session": session},
     )
 
@@ -89,10 +78,10 @@ def still_held(connection: Connection, chunk: Chunk) -> None:
     An early way out only; what decides is the fenced update that ends the transaction. It takes no lock, so that the
     heartbeat can renew the lease of long work. The session may stand still from here on: it is ended with its lease.
     """
-    run(connection, "SET LOCAL idle_in_transaction_session_timeout = 0", {})
     held = run(
         connection,
-        "SELECT FROM chunks WHERE id = %(id)s AND state = 'leased' AND fence = %(fence)s",
+        "SELECT set_config('idle_in_transaction_session_timeout', '0', true) FROM chunks"
+        " WHERE id = %(id)s AND state = 'leased' AND fence = %(fence)s",
         {"id": chunk.id, "fence": chunk.fence},
     )
     if held != 1:

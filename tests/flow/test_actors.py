@@ -7,6 +7,7 @@ import random
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 import redis
@@ -64,7 +65,8 @@ class Mail:
         client = redis.Redis.from_url(app.settings.redis_url)
         self.broker = RedisBroker(client=client, middleware=[], namespace="keymill")
         self.broker.declare_queue(QUEUE)
-        actors.bind(self.broker, app, working.Heartbeat(app, "test", "worker", "here", os.getpid()))
+        self.ended = Event()
+        actors.bind(self.broker, app, working.Heartbeat(app, "test", "worker", "here", os.getpid()), self.ended)
         self.seen: set[tuple[str, int]] = set()
 
     def collect(self) -> list[tuple[str, int]]:
@@ -207,3 +209,22 @@ def test_messages_taken_by_a_dead_worker(app: App, mail: Mail, tmp_path: Path) -
     assert mail.collect()
     _work(app, mail, sent, None)
     assert _codes(app, sent) == [["issued"] * 5]
+
+
+def test_who_plans_a_stage_begins_it(app: App, mail: Mail, tmp_path: Path) -> None:
+    """One message brings a small batch to its end, and nobody is called for what the same worker does."""
+    sent = _send(app, tmp_path, "first.csv", "redeem-vouchers", "OEM", _redemptions(CODES[:1], "First"))
+    (message,) = mail.collect()
+    mail.deliver(*message)
+    assert _state(app, sent) == "done"
+    assert not mail.broker.do_qsize(QUEUE)
+
+
+def test_who_is_told_to_stop_begins_nothing(app: App, mail: Mail, tmp_path: Path) -> None:
+    """The chunk in hand is finished, and others are called for the next stage."""
+    sent = _send(app, tmp_path, "first.csv", "redeem-vouchers", "OEM", _redemptions(CODES[:1], "First"))
+    (message,) = mail.collect()
+    mail.ended.set()
+    mail.deliver(*message)
+    assert _state(app, sent) == "running"
+    assert (WORK, sent) in mail.collect()
