@@ -102,7 +102,7 @@ def render(app: App, connection: Connection, chunk: Chunk) -> None:
 
 def finish(app: App, connection: Connection, chunk: Chunk) -> None:
     """Put the result files together, store them, and bring the batch to its end."""
-    with tempfile.TemporaryDirectory(prefix="keymill-") as folder, connection.begin():
+    with tempfile.TemporaryDirectory(prefix="keymill-", ignore_cleanup_errors=True) as folder, connection.begin():
         leases.still_held(connection, chunk)
         batch = batches.by_id(connection, chunk.batch_id)
         assert batch is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -142,7 +143,7 @@ class Kind:
     takes_any_column: bool = False
     takes_back: Mapping[str, Effect] = field(default_factory=dict)
     listing: Callable[[App, Connection, Batch], Listing | None] | None = None
-    reports: Callable[[App, Connection, Batch, Path], Reports] | None = None
+    reports: Callable[[App, Batch, Path], Future[Reports]] | None = None
     most_rows_a_chunk: int = sys.maxsize
 
     @property

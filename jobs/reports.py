@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from exporters.statement_workbooks import Listed, StatementBook
 
 T = TypeVar("T")
-_CONNECTIONS = 3  # that reports are made with
+_CONNECTIONS = 4  # that reports are made with, the one that ends the batch among them
 _LONG_LIST = 50_000  # statements
 _NOTHING = {
     "en": "No statement was new or changed, so there is nothing to report.",
@@ -61,24 +61,28 @@ def get_ready(app: App) -> None:
     connect_ahead(app.engine, _CONNECTIONS)
 
 
-def of_batch(app: App, connection: Connection, batch: Batch, folder: Path) -> Reports:
-    """The reports of a batch, made in a folder; customers' copies are stored. Raises ``StoreUnavailable``.
+def of_batch(app: App, batch: Batch, folder: Path) -> Future[Reports]:
+    """The reports of a batch, made by threads in a folder; customers' copies are stored, too.
 
-    Where the batch wrote nothing, or of very many contracts, a note tells what is not there.
+    Where the batch wrote nothing, or of very many contracts, a note tells what is not there. The future raises
+    ``StoreUnavailable``.
     """
-    making = _Making(app, connection, batch, folder)
+    return _begun(lambda: _made(app, _Making(app, batch, folder)))
+
+
+def _made(app: App, making: _Making) -> Reports:
     language, found, most = making.language, making.found, app.settings.statement_pages
     if not found:
         return Reports((), (_NOTHING[language],))
     if len(found) > most:
-        note = _NO_PAGES[language].format(most, batch.id)
+        note = _NO_PAGES[language].format(most, making.batch_id)
         return Reports(making.at_once(note), (note,))
     pages: dict[str, Path] = {}
-    workbook = making.workbook(sorted(found, key=lambda key: key not in making.flagged), pages, ())
+    workbook = making.workbook(pages)
     copies.put_all(app, making.copies(pages))
     customers = len({contract.customer_number for contract in making.contracts})
     files = [making.table(), making.figures(), workbook, making.bundle(pages)]
-    return Reports(files, (_COPIES[language].format(customers, batch.id),))
+    return Reports(files, (_COPIES[language].format(customers, making.batch_id),))
 
 
 def _begun(make: Callable[[], T]) -> Future[T]:
@@ -97,25 +101,33 @@ def _aside(make: Callable[[], Path]) -> Iterator[bytes]:
 class _Making:
     """The making of one batch's reports."""
 
-    def __init__(self, app: App, connection: Connection, batch: Batch, folder: Path) -> None:
-        self._app, self._connection, self._batch, self._folder = app, connection, batch, folder
-        self._issuer = app.settings.issuer
+    def __init__(self, app: App, batch: Batch, folder: Path) -> None:
+        self._app, self._folder, self._issuer = app, folder, app.settings.issuer
+        self.batch_id = batch.id
         self.language: Language = batch.options["language"]
-        self._gravest = _begun(self._look_up_gravest)
-        self._sums = statement_reports.contracts_of(connection, batch.id)
-        self._by_id = {one.id: one for one in self._sums}
-        self.contracts = list(self._by_id.values())
-        self._wares = statement_reports.wares_of(connection, list(self._by_id))
+        self._flagged = _begun(lambda: self._gravest(is_flagged=True))
+        with app.engine.connect() as connection:
+            self.contracts, self._wares = statement_reports.subjects_of(connection, batch.id)
         self.found = {contract.key: contract.code for contract in self.contracts}
-        self.flagged = {one.key for one in self._sums if one.is_flagged}
-        self._count = sum(one.statements for one in self._sums)
+        self._count = sum(contract.statements for contract in self.contracts)
+
+    def _gravest(self, *, is_flagged: bool) -> list[tuple[Grave, tuple[Any, ...]]]:
+        """Statements for the workbook's list: those to be looked at, or the others."""
+        from exporters.statement_workbooks import MOST_LISTED
+
+        with self._app.engine.connect() as connection:
+            return statement_reports.gravest(connection, self.batch_id, MOST_LISTED, is_flagged=is_flagged)
 
     def table(self) -> Listing:
         """All statements that the batch wrote, a line each, by a thread; a long list by two, so that PostgreSQL has two
         things to do.
         """
         size = len(self.contracts) if self._count < _LONG_LIST else -(-len(self.contracts) // 2)
-        parts = [_aside(partial(self._part, first, size)) for first in range(0, len(self.contracts), size)]
+        parts = []
+        for first in range(0, len(self.contracts), size):
+            connection = self._app.engine.connect()  # the thread hangs up
+            texts = self._texts(connection, self.contracts[first : first + size])
+            parts.append(_aside(partial(self._part, self._folder / f"list-{first}.csv", connection, texts)))
         return Listing("statements", self._count, chain(statement_lists.table(()), *parts))
 
     def figures(self) -> Listing:
@@ -125,9 +137,10 @@ class _Making:
 
     def _written(self) -> Iterator[ReportedContract]:
         """What the batch wrote, customer by customer."""
-        return statements.gather(self._connection, list(self.found), batch_id=self._batch.id)
+        with self._app.engine.connect() as connection:
+            yield from statements.gather(connection, list(self.found), batch_id=self.batch_id)
 
-    def _texts(self, contracts: Sequence[Reported]) -> Iterator[tuple[str, str]]:
+    def _texts(self, connection: Connection, contracts: Sequence[Reported]) -> Iterator[tuple[str, str]]:
         """The customer's number and the lines in the list of what the batch wrote of contracts, in their order."""
         cells = statement_lists.cells
         named = {one.id: (cells(one.customer, one.customer_number), cells(one.code)) for one in contracts}
@@ -136,38 +149,38 @@ class _Making:
             (one.product_id, one.currency): (cells(one.name, one.sku), cells(one.currency) if one.currency else "")
             for one in self._wares
         }
-        with self._app.engine.connect() as connection:
-            for contract_id, text in statement_rows.texts_of_batch(connection, self._batch.id, named, wares):
-                yield customers[contract_id], text
+        texts = statement_rows.texts_of_batch(connection, self.batch_id, named, wares)
+        return ((customers[contract_id], text) for contract_id, text in texts)
 
     def _figures(self, found: Iterable[ReportedContract]) -> Iterator[bytes]:
-        return statements_json.document(found, issuer=self._issuer, batch=self._batch.id)
+        return statements_json.document(found, issuer=self._issuer, batch=self.batch_id)
 
-    def workbook(self, keys: Sequence[str], pages: dict[str, Path], remarks: Sequence[str]) -> Listing:
-        """The workbook, with a sheet for each of these contracts; the pages of these are made with it, by contract."""
+    def workbook(self, pages: dict[str, Path]) -> Listing:
+        """The workbook, with a sheet for each contract; the pages of these are made with it, by contract."""
         from exporters.statement_pages import page
         from exporters.statement_words import Writing
 
-        book, names = self._book([self.found[key] for key in keys], remarks), Names()
-        for contract in statements.gather(self._connection, keys, with_usage=True):
-            book.add(contract)
-            path = self._folder / statements.file_name(names, contract.code, ".pdf")
-            path.write_bytes(page(contract, Writing(self.language, contract.locale), issuer=self._issuer))
-            pages[contract.code] = path
+        with self._app.engine.connect() as connection:
+            flagged = statement_reports.flagged_of(connection, self.batch_id)
+            keys = [one.key for one in sorted(self.contracts, key=lambda contract: contract.id not in flagged)]
+            book, names = self._book([self.found[key] for key in keys]), Names()
+            for contract in statements.gather(connection, keys, with_usage=True):
+                book.add(contract)
+                path = self._folder / statements.file_name(names, contract.code, ".pdf")
+                path.write_bytes(page(contract, Writing(self.language, contract.locale), issuer=self._issuer))
+                pages[contract.code] = path
         return self._summary(file_blocks(self._saved(book)))
 
     def at_once(self, remark: str) -> list[Listing]:
         """The list of very many statements and the workbook without sheets of contracts."""
         table = self.table()
-        self._gravest.result()  # by now PostgreSQL writes the list, which it would wait with while Python is busy
-        book = _aside(lambda: self._saved(self._book((), (remark,))))
+        self._flagged.result()  # by now PostgreSQL writes the list, which it would wait with while Python is busy
+        book = _aside(lambda: self._saved(self._book(remarks=(remark,))))
         return [table, self._summary(book)]
 
-    def _part(self, first: int, size: int) -> Path:
-        """The lines of the list of so many contracts, on disk: their transaction must not wait for the store."""
-        path = self._folder / f"list-{first}.csv"
-        with path.open("wb") as file:
-            texts = self._texts(self.contracts[first : first + size])
+    def _part(self, path: Path, connection: Connection, texts: Iterator[tuple[str, str]]) -> Path:
+        """Lines of the list, on disk: their transaction must not wait for the store."""
+        with connection, path.open("wb") as file:
             file.writelines(statement_lists.rows(text for _, text in texts))
         return path
 
@@ -177,25 +190,20 @@ class _Making:
         """
         from exporters.statement_workbooks import MOST_LISTED, Listed
 
-        found = list(self._gravest.result())
+        found = self._flagged.result()
         if not found or self._count <= MOST_LISTED:
-            found += self._look_up_gravest(is_flagged=False)
+            found = [*found, *self._gravest(is_flagged=False)]
         skus = {one.product_id: one.sku for one in self._wares}
+        contracts = {one.id: one for one in self.contracts}
         listed = []
         for facts, entry in found:
-            contract, sku, said = self._by_id[facts.contract_id], skus[facts.product_id], Entry(*entry)
+            contract, sku, said = contracts[facts.contract_id], skus[facts.product_id], Entry(*entry)
             order = -facts.grave, -said.owed, contract.key, sku, said.starts, said.number
             names = contract.code, contract.customer_number, contract.customer, sku, facts.currency
             listed.append((order, Listed(*names, said)))
         return [one for _, one in sorted(listed, key=itemgetter(0))]
 
-    def _look_up_gravest(self, *, is_flagged: bool = True) -> Sequence[tuple[Grave, tuple[Any, ...]]]:
-        from exporters.statement_workbooks import MOST_LISTED
-
-        with self._app.engine.connect() as connection:
-            return statement_reports.gravest(connection, self._batch.id, MOST_LISTED, is_flagged=is_flagged)
-
-    def _book(self, contracts: Sequence[str], remarks: Sequence[str]) -> StatementBook:
+    def _book(self, contracts: Sequence[str] = (), remarks: Sequence[str] = ()) -> StatementBook:
         """The workbook with its summary and its list."""
         from exporters.statement_words import word
         from exporters.statement_workbooks import StatementBook, Total
@@ -203,7 +211,7 @@ class _Making:
         book = StatementBook(self.language, issuer=self._issuer)
         amount = word("totals_of", self.language, f"{self._count:,}", f"{len(self.found):,}")
         book.summarize(
-            f"{word('batch', self.language)} {self._batch.id}  ·  {amount}",
+            f"{word('batch', self.language)} {self.batch_id}  ·  {amount}",
             [Total(*total) for total in self._totals()],
             self._listed(),
             count=self._count,
@@ -224,10 +232,10 @@ class _Making:
 
     def _totals(self) -> Iterator[tuple[str, int, Decimal, Decimal, Decimal]]:
         """By currency ("": none): how many statements, and what is owed by closed, adjusted and open ones."""
-        for currency in sorted({one.currency for one in self._sums}):
-            own = [one for one in self._sums if one.currency == currency]
-            sums = [sum(amounts, Decimal(0)) for amounts in zip(*[one[-3:] for one in own], strict=True)]
-            yield currency, sum(one.statements for one in own), sums[0], sums[1], sums[2]
+        for currency in sorted({ware.currency for ware in self._wares}):
+            own = [ware for ware in self._wares if ware.currency == currency]
+            owed = [sum(amounts, Decimal(0)) for amounts in zip(*[ware[-3:] for ware in own], strict=True)]
+            yield currency, sum(ware.statements for ware in own), owed[0], owed[1], owed[2]
 
     def bundle(self, pages: Mapping[str, Path]) -> Listing:
         """The pages in one archive."""
@@ -236,11 +244,13 @@ class _Making:
 
     def copies(self, pages: Mapping[str, Path]) -> Iterator[Copy]:
         """What each customer gets: its lists, and the pages of its contracts."""
-        for number, texts in groupby(list(self._texts(self.contracts)), key=lambda told: told[0]):
+        with self._app.engine.connect() as connection:
+            lines = list(self._texts(connection, self.contracts))
+        for number, texts in groupby(lines, key=lambda told: told[0]):
             table = statement_lists.table([text for _, text in texts])
-            yield Copy(f"{copies.place_of(number, self._batch.id)}/statements.csv", list(table), listings.MEDIA_TYPE)
+            yield Copy(f"{copies.place_of(number, self.batch_id)}/statements.csv", list(table), listings.MEDIA_TYPE)
         for number, found in groupby(self._written(), key=lambda contract: contract.customer_number):
-            place, own = copies.place_of(number, self._batch.id), list(found)
+            place, own = copies.place_of(number, self.batch_id), list(found)
             yield Copy(f"{place}/figures.json", list(self._figures(own)), statements_json.MEDIA_TYPE)
             for contract in own:
                 path = pages[contract.code]

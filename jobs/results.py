@@ -95,10 +95,12 @@ def store_all(place: Place, counts: dict[str, int], pieces: Pieces) -> list[dict
 
     ``counts``: how many rows got each code.
     """
-    reports = _reports(place)  # which go on being made meanwhile
+    make = KINDS[place.batch.kind].reports
+    making = make(place.app, place.batch, place.folder) if make else None  # by threads, meanwhile
     files = [_result(place, pieces), *_rejected(place, counts), *_listing(place)]
     count = _license_count(place, counts)
     files += _licenses(place, count)
+    reports = making.result() if making else Reports((), ())
     files += [_listed(place, found) for found in reports.files]
     account = accounts.by_id(place.connection, place.batch.account_id)
     return [*files, _manifest(place, account, counts, files, [*_customers(place, account, count), *reports.notes])]
@@ -171,12 +173,6 @@ def _listing(place: Place) -> list[dict[str, Any]]:
 
 def _listed(place: Place, found: Listing) -> dict[str, Any]:
     return place.store(found.role, found.suffix, found.blocks, found.rows, found.media_type, found.how)
-
-
-def _reports(place: Place) -> Reports:
-    """What the kind has to tell besides, in files of its own."""
-    make = KINDS[place.batch.kind].reports
-    return make(place.app, place.connection, place.batch, place.folder) if make else Reports((), ())
 
 
 def _license_count(place: Place, counts: dict[str, int]) -> int:

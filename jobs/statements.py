@@ -109,7 +109,7 @@ def file_name(names: Names, code: str, suffix: str) -> str:
 def contracts_of_batch(app: App, batch_id: int) -> list[str]:
     """The contracts that a batch wrote statements of, as they are called."""
     with transaction(app.engine) as connection:
-        return list({one.key: one.code for one in statement_reports.contracts_of(connection, batch_id)}.values())
+        return [contract.code for contract in statement_reports.subjects_of(connection, batch_id)[0]]
 
 
 def reports(app: App, wanted: Sequence[str], form: Form, language: Language) -> Iterator[tuple[str, bytes]]:

@@ -212,10 +212,15 @@ def records(
 
 
 def stream(connection: Connection, query: str, parameters: dict[str, Any], at_once: int = 5000) -> Iterator[Any]:
-    """The rows of a query as plain tuples, so many at a time, however many there are."""
-    with raw(connection).cursor(name=f"stream_{next(_cursor_numbers)}") as cursor:
-        cursor.itersize = at_once
-        cursor.execute(query, _arrays(parameters))
+    """The rows of a query as plain tuples, so many at a time, however many there are. It is planned at once."""
+    cursor = raw(connection).cursor(name=f"stream_{next(_cursor_numbers)}")
+    cursor.itersize = at_once
+    cursor.execute(query, _arrays(parameters))
+    return _rows_of(cursor)
+
+
+def _rows_of(cursor: psycopg.ServerCursor[Any]) -> Iterator[Any]:
+    with cursor:
         yield from cursor
 
 

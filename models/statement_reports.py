@@ -27,62 +27,62 @@ _FLAGGED = "(s.owed > 0 OR s.over > 0 OR s.state = 'adjusted' OR s.missing_days 
 
 
 class Reported(NamedTuple):
-    """A contract that a batch wrote statements of, those in one currency ("": none): names, how many, and what is owed
-    by closed, adjusted and open ones; ``is_flagged``: one of them is to be looked at.
-    """
+    """A contract that a batch wrote statements of: whose it is, and how many they are."""
 
     id: int
     key: str
     code: str
     customer: str
     customer_number: str
+    statements: int
+
+
+class Ware(NamedTuple):
+    """A product that a batch wrote statements of, those in one currency ("": none): how many they are, and what is owed
+    by closed, adjusted and open ones.
+    """
+
+    product_id: int
+    name: str
+    sku: str
     currency: str
-    is_flagged: bool
     statements: int
     closed: Decimal
     adjusted: Decimal
     open: Decimal
 
 
-class Ware(NamedTuple):
-    """A product that contracts have lines of, and the currency of these lines ("": none)."""
-
-    product_id: int
-    name: str
-    sku: str
-    currency: str
-
-
-def contracts_of(connection: Connection, batch_id: int) -> list[Reported]:
-    """The contracts that a batch wrote statements of, customer by customer, by currency."""
-    sums = ", ".join(
+def subjects_of(connection: Connection, batch_id: int) -> tuple[list[Reported], list[Ware]]:
+    """What a batch wrote statements of: contracts, customer by customer, and products, with what they come to."""
+    owed = ", ".join(
         f"coalesce(sum(s.owed) FILTER (WHERE s.state = '{state}'), 0) AS {state}"
         for state in ("closed", "adjusted", "open")
     )
     with without_nested_loops(connection):
         rows = fetch(
             connection,
-            "SELECT k.id, k.key, k.code, c.name, c.number, w.currency, w.is_flagged, w.count, w.closed, w.adjusted,"
-            " w.open FROM (SELECT n.contract_id, coalesce(n.currency, '') AS currency, count(*),"
-            f"  bool_or({_FLAGGED}) AS is_flagged, {sums}"
-            "  FROM statements s JOIN contract_lines n ON n.id = s.line_id WHERE s.batch_id = %(batch)s"
-            "  GROUP BY 1, 2) w JOIN contracts k ON k.id = w.contract_id JOIN accounts c ON c.id = k.customer_id"
-            " ORDER BY c.number, k.key, w.currency",
+            "SELECT k.id, k.key, k.code, c.name, c.number, w.count,"
+            " p.id, p.name, p.sku, coalesce(w.currency, ''), w.count, w.closed, w.adjusted, w.open FROM"
+            f" (SELECT n.contract_id, n.product_id, n.currency, count(*), {owed} FROM statements s"
+            "   JOIN contract_lines n ON n.id = s.line_id WHERE s.batch_id = %(batch)s"
+            "   GROUP BY GROUPING SETS ((n.contract_id), (n.product_id, n.currency))) w"
+            " LEFT JOIN (contracts k JOIN accounts c ON c.id = k.customer_id) ON k.id = w.contract_id"
+            " LEFT JOIN products p ON p.id = w.product_id ORDER BY c.number, k.key, p.sku, w.currency",
             {"batch": batch_id},
         )
-    return [Reported(*row) for row in rows]
+    contracts = [Reported(*row[:6]) for row in rows if row[0] is not None]
+    return contracts, [Ware(*row[6:]) for row in rows if row[0] is None]
 
 
-def wares_of(connection: Connection, contract_ids: Sequence[int]) -> list[Ware]:
-    """What the lines of contracts are about, by product."""
+def flagged_of(connection: Connection, batch_id: int) -> set[int]:
+    """The ids of the contracts of which a batch wrote statements that are to be looked at."""
     rows = fetch(
         connection,
-        "SELECT p.id, p.name, p.sku, n.currency FROM (SELECT DISTINCT product_id, coalesce(currency, '') AS currency"
-        " FROM contract_lines WHERE contract_id = ANY(%(ids)s)) n JOIN products p ON p.id = n.product_id"
-        " ORDER BY p.sku, n.currency",
-        {"ids": list(contract_ids)},
+        "SELECT DISTINCT n.contract_id FROM statements s JOIN contract_lines n ON n.id = s.line_id"
+        f" WHERE s.batch_id = %(batch)s AND {_FLAGGED}",
+        {"batch": batch_id},
     )
-    return [Ware(*row) for row in rows]
+    return {row[0] for row in rows}
 
 
 def entries(connection: Connection, line_ids: Sequence[int], batch_id: int | None) -> dict[int, list[tuple[Any, ...]]]:

@@ -203,24 +203,23 @@ def texts_of_batch(
 
     ``contracts``: whose it is and what it is called, by id; ``wares``: a product and a currency as they are to stand
     in the list, by product id and currency ("": none), in the order of a contract's lines. PostgreSQL writes 120,000
-    statements like this in less time than it takes to make two million Python values of them. To be given a
-    transaction of its own: what else is asked in it meanwhile is planned in the same way.
+    statements like this in less time than it takes to make two million Python values of them.
     """
     with without_nested_loops(connection):
-        yield from stream(
+        return stream(
             connection,
-            "SELECT k.id, string_agg(concat_ws(',', k.whose, w.product, k.code, s.state, s.period_starts,"
-            " s.period_ends, n.metric, trim_scale(s.used), s.committed, trim_scale(s.over), trim_scale(s.owed),"
-            " w.currency, s.peak, coalesce(s.peak_day::text, ''), s.drawn, s.missing_days, s.id),"
-            " E'\\r\\n' ORDER BY w.place, s.period_starts, s.id)"
-            " FROM unnest(%(contracts)s::bigint[], %(whose)s::text[], %(codes)s::text[])"
+            "SELECT min(id), string_agg(said, E'\\r\\n') FROM (SELECT k.id, k.place, concat_ws(',', k.whose, w.product,"
+            " k.code, s.state, s.period_starts, s.period_ends, n.metric, trim_scale(s.used), s.committed,"
+            " trim_scale(s.over), trim_scale(s.owed), w.currency, s.peak, coalesce(s.peak_day::text, ''), s.drawn,"
+            " s.missing_days, s.id) AS said FROM unnest(%(contracts)s::bigint[], %(whose)s::text[], %(codes)s::text[])"
             "  WITH ORDINALITY AS k (id, whose, code, place)"
             " JOIN contract_lines n ON n.contract_id = k.id"
             " JOIN unnest(%(products)s::bigint[], %(known)s::text[], %(named)s::text[], %(currencies)s::text[])"
             "  WITH ORDINALITY AS w (product_id, known, product, currency, place)"
             "  ON w.product_id = n.product_id AND w.known = coalesce(n.currency, '')"
             " JOIN statements s ON s.line_id = n.id WHERE s.batch_id = %(batch)s AND n.contract_id = ANY(%(contracts)s)"
-            " GROUP BY k.place, k.id ORDER BY k.place",
+            # Sorted as a whole: each contract's sorted by the aggregate, it takes an eighth longer.
+            " ORDER BY k.place, w.place, s.period_starts, s.id) s GROUP BY place ORDER BY place",
             {
                 "batch": batch_id,
                 "contracts": list(contracts),
@@ -231,7 +230,7 @@ def texts_of_batch(
                 "named": [product for product, _ in wares.values()],
                 "currencies": [currency for _, currency in wares.values()],
             },
-            at_once=500,
+            at_once=2000,
         )
 
 

@@ -167,7 +167,7 @@ def test_the_same_batch_is_reported_in_the_same_bytes(app: App, night: int, tmp_
     with transaction(app.engine) as connection:
         batch = batches.by_id(connection, night)
         assert batch is not None
-        made = reports.of_batch(app, connection, batch, tmp_path)
+        made = reports.of_batch(app, batch, tmp_path).result()
         again = {file.role: b"".join(file.blocks) for file in made.files}
     assert again == {role: before[role] for role in again} and len(again) == 4
 
@@ -184,7 +184,7 @@ def test_many_contracts_are_listed_and_have_no_pages(
     with transaction(app.engine) as connection:
         batch = batches.by_id(connection, night)
         assert batch is not None
-        made = reports.of_batch(limited, connection, batch, tmp_path)
+        made = reports.of_batch(limited, batch, tmp_path).result()
         content = {file.role: b"".join(file.blocks) for file in made.files}
     assert set(content) == {"statements", "summary"}
     assert content["statements"] == files(app, night)["statements"]
@@ -208,7 +208,7 @@ def test_a_list_that_is_cut_holds_what_somebody_should_look_at(
         batch = batches.by_id(connection, night)
         assert batch is not None
     with transaction(app.engine) as connection:
-        made = reports.of_batch(limited, connection, batch, tmp_path)
+        made = reports.of_batch(limited, batch, tmp_path).result()
         content = {file.role: b"".join(file.blocks) for file in made.files}
     rows = list(openpyxl.load_workbook(io.BytesIO(content["summary"]))["Statements"].iter_rows(values_only=True))
     told = [f"{row[1]} {row[4]}" for row in rows if row[1] and row[1] != "Contract"]
@@ -232,9 +232,7 @@ def test_a_contract_in_several_currencies_is_listed_once(app: App, submit: Submi
     with transaction(app.engine) as connection:
         batch = batches.by_id(connection, batch_id)
         assert batch is not None
-        content = {
-            one.role: b"".join(one.blocks) for one in reports.of_batch(limited, connection, batch, tmp_path).files
-        }
+        content = {one.role: b"".join(one.blocks) for one in reports.of_batch(limited, batch, tmp_path).result().files}
     rows = [(row["productID"], row["currency"]) for row in listed(content["statements"])]
     assert rows == [("CAD", "USD"), ("CAM", ""), ("PLM", "EUR")]
     summary = openpyxl.load_workbook(io.BytesIO(content["summary"]))["Summary"].iter_rows(values_only=True)
