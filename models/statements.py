@@ -57,6 +57,9 @@ statements = Table(
     Column("ordinal", Integer, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     CheckConstraint("state IN ('open', 'closed', 'adjusted')", name="state"),
+    # An open one changes in its place night by night: there is room on its page, and what changes is in no index but a
+    # summary of pages (docs/decisions/0014-reconciliation.md).
+    postgresql_with={"fillfactor": 50},
 )
 Index(
     # By the period first: a night adds one statement to each of very many lines, side by side in it.
@@ -67,7 +70,12 @@ Index(
     postgresql_where=text("state <> 'adjusted'"),
 )
 Index("ix_statements_line_id", statements.c.line_id, statements.c.period_starts)
-Index("ix_statements_batch_id", statements.c.batch_id)
+Index(
+    "ix_statements_batch_id",
+    statements.c.batch_id,
+    postgresql_using="brin",
+    postgresql_with={"pages_per_range": 16},
+)
 
 
 class Figures(NamedTuple):
