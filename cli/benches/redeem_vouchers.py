@@ -126,7 +126,7 @@ def timed_batch(
     start = datetime.now(UTC)
     request = intake.Request(account, kind, path, path.name, secrets.token_hex(8), confirm="auto")
     batch_id = intake.accept(app, request).batch_id
-    wait_until_final(app, batch_id)
+    wait_until_final(app, batch_id, 0.1)
     report = status.of_batch(app, batch_id)
     if report["state"] != "done":
         raise RuntimeError(f"the batch ended as {report['state']}: {report['reason']}")
@@ -137,11 +137,13 @@ def timed_batch(
     return seconds, report, peaks
 
 
-def wait_until_final(app: App, batch_id: int) -> None:
-    """Wait until a batch has ended, to a few thousandths of the time it takes: looking costs what is being measured."""
+def wait_until_final(app: App, batch_id: int, seconds: float = 0.02) -> None:
+    """Wait until a batch has ended, to so many seconds and a few thousandths of its time: looking costs what is being
+    measured.
+    """
     start = time.monotonic()
     while not is_final(app, batch_id):
-        time.sleep(0.02 + (time.monotonic() - start) / 300)
+        time.sleep(seconds + (time.monotonic() - start) / 300)
 
 
 def is_final(app: App, batch_id: int) -> bool:
