@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _CONNECTIONS = 4  # that reports are made with, the one that ends the batch among them
-_LONG_LIST = 50_000  # statements
+_LONG_LIST, _IN_MEMORY = 50_000, 20_000  # statements
 _NOTHING = {
     "en": "No statement was new or changed, so there is nothing to report.",
     "it": "Nessun estratto è nuovo o cambiato: non c'è nulla da riferire.",
@@ -149,7 +149,8 @@ class _Making:
             (one.product_id, one.currency): (cells(one.name, one.sku), cells(one.currency) if one.currency else "")
             for one in self._wares
         }
-        texts = statement_rows.texts_of_batch(connection, self.batch_id, named, wares)
+        at_once = max(_IN_MEMORY * len(self.contracts) // self._count, 1)
+        texts = statement_rows.texts_of_batch(connection, self.batch_id, named, wares, at_once=at_once)
         return ((customers[contract_id], text) for contract_id, text in texts)
 
     def _figures(self, found: Iterable[ReportedContract]) -> Iterator[bytes]:

@@ -77,7 +77,7 @@ class Heartbeat:
 
 
 def work_on(app: App, heartbeat: Heartbeat, ended: threading.Event) -> None:
-    """Work off a chunk; where it was the last of its stage, one of the next stage as well, and so on, uncalled."""
+    """Work off a chunk; where it was the last of its stage, the next one as well, and so on, without a call."""
     goes_on = True
     while goes_on and (chunk := _work_off(app, heartbeat)):
         goes_on = not ended.is_set()

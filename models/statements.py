@@ -206,11 +206,14 @@ def texts_of_batch(
     batch_id: int,
     contracts: Mapping[int, tuple[str, str]],
     wares: Mapping[tuple[int, str], tuple[str, str]],
+    *,
+    at_once: int,
 ) -> Iterator[tuple[int, str]]:
     """The statements that a batch wrote of contracts, in their order: each one's id, and lines with commas between.
 
     ``contracts``: whose it is and what it is called, by id; ``wares``: a product and a currency as they are to stand
-    in the list, by product id and currency ("": none), in the order of a contract's lines. PostgreSQL writes 120,000
+    in the list, by product id and currency ("": none), in the order of a contract's lines; ``at_once``: how many
+    contracts' are in memory. PostgreSQL writes 120,000
     statements like this in less time than it takes to make two million Python values of them.
     """
     with without_nested_loops(connection):
@@ -238,7 +241,7 @@ def texts_of_batch(
                 "named": [product for product, _ in wares.values()],
                 "currencies": [currency for _, currency in wares.values()],
             },
-            at_once=2000,
+            at_once,
         )
 
 
