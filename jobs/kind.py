@@ -125,7 +125,7 @@ class Kind:
     ``ends_licenses``: licenses end by it, so that the revocation list is written anew.
     ``takes_back``: what answers did, by their codes, where it can be undone.
     ``listing``: a list for answers that are more than one thing a row. ``reports``: files about what the batch wrote,
-    made in a local folder; what they store for customers is the same each time.
+    made in a local folder, by threads beside the result; what they store for customers is the same each time.
     ``most_rows_a_chunk``: for rows with so much behind each that fewer of them make a chunk.
     """
 
