@@ -36,18 +36,15 @@ STAGES: dict[Stage, Callable[[App, Connection, Chunk], None]] = {
 Slices = Iterable[tuple[int | None, int, int]]  # lane (None: all), first ordinal, last ordinal
 
 
-def advance(app: App, batch_id: int, *, begins: bool = False) -> bool:
-    """Plan the next stage of a batch whose stage is over, and call workers for it; whether there was one to plan.
-
-    ``begins``: the caller takes the next chunk itself. It may be another batch's: somebody is called for each of these.
-    """
+def advance(app: App, batch_id: int) -> bool:
+    """Plan the next stage of a batch whose stage is over, and call workers for it; whether there was one to plan."""
     with transaction(app.engine) as connection:
         batch = batches.by_id(connection, batch_id, lock=True)
         if batch is None or batch.state in batches.FINAL or chunks.open_count(connection, batch_id):
             return False
         planned = _next(app, connection, batch)
     if planned:
-        broker.wake(app.settings.redis_url, batch_id, planned + (0 if begins else 2))
+        broker.wake(app.settings.redis_url, batch_id, planned + 2)
     return planned > 0
 
 

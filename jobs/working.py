@@ -77,11 +77,12 @@ class Heartbeat:
 
 
 def work_on(app: App, heartbeat: Heartbeat, ended: threading.Event) -> None:
-    """Work off a chunk; where it was the last of its stage, the next one as well, and so on, without a call."""
-    goes_on = True
-    while goes_on and (chunk := _work_off(app, heartbeat)):
-        goes_on = not ended.is_set()
-        goes_on = pipeline.advance(app, chunk.batch_id, begins=goes_on) and goes_on
+    """Work off a chunk; where it was the last of its stage, the next one as well, and so on, without a call.
+
+    It may be another batch's, and a call may be with a worker that dies: as many are called as if nobody went on.
+    """
+    while (chunk := _work_off(app, heartbeat)) and pipeline.advance(app, chunk.batch_id) and not ended.is_set():
+        pass
 
 
 def work_one(app: App, heartbeat: Heartbeat) -> bool:
