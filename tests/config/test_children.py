@@ -27,13 +27,18 @@ def ask(
     return run("tests.config.child_tasks", request, on_block=on_block, **given)
 
 
+def children() -> set[psutil.Process]:
+    """The children of this process, in no order: numbers of processes begin anew at some time."""
+    return set(psutil.Process().children())
+
+
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
     """After each test there is no new child and no zombie, and as many open files as before."""
-    children = psutil.Process().children()
+    others = children()
     before = list(Path("/proc/self/fd").iterdir())
     yield
-    assert psutil.Process().children() == children
+    assert children() == others
     assert len(list(Path("/proc/self/fd").iterdir())) <= len(before)
 
 
@@ -52,25 +57,25 @@ def test_a_child_that_was_made_ready_takes_the_next_request():
     """One waits, however often it is asked for; a dead one is replaced; each answers once."""
     module = "tests.config.child_tasks"
     for kill in (False, True):
-        others = psutil.Process().children()  # a worker within this process may have one ready, too
+        others = children()  # a worker within this process may have one ready, too
         make_ready(module)
-        (ready,) = [child for child in psutil.Process().children() if child not in others]
+        (ready,) = children() - others
         make_ready(module)
-        assert psutil.Process().children() == [*others, ready]
+        assert children() == {*others, ready}
         if kill:
             ready.kill()
             psutil.wait_procs([ready])
         assert ask({"do": "echo", "blocks": 0, "size": 0, "say": "è tutto"})["said"] == "è tutto"
-        assert psutil.Process().children() == others
+        assert children() == others
 
 
 def test_one_that_waits_is_let_go():
     """It has ended, and there is nothing to let go any more."""
-    others = psutil.Process().children()
+    others = children()
     make_ready("tests.config.child_tasks")
     for _ in range(2):
         let_go("tests.config.child_tasks")
-        assert psutil.Process().children() == others
+        assert children() == others
 
 
 def test_a_large_request_arrives():
