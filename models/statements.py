@@ -213,8 +213,8 @@ def texts_of_batch(
 
     ``contracts``: whose it is and what it is called, by id; ``wares``: a product and a currency as they are to stand
     in the list, by product id and currency ("": none), in the order of a contract's lines; ``at_once``: how many
-    contracts' are in memory. PostgreSQL writes 120,000
-    statements like this in less time than it takes to make two million Python values of them.
+    contracts' are in memory. PostgreSQL writes 120,000 statements like this in less time than it takes to make two
+    million Python values of them.
     """
     with without_nested_loops(connection):
         return stream(
